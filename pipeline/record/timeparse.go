@@ -48,8 +48,8 @@ func ParseTime(s string) (time.Time, error) {
 		return time.Time{}, errTime
 	}
 	s = dateSpace.ReplaceAllString(s, "${1}T${2}")
-	s = strings.TrimSuffix(strings.TrimSuffix(s, " UTC"), " GMT")
-	if strings.HasPrefix(s, "2") || strings.HasPrefix(s, "1") || strings.HasPrefix(s, "0") || strings.HasPrefix(s, "9") {
+	if s != "" && s[0] >= '0' && s[0] <= '9' {
+		s = strings.TrimSuffix(strings.TrimSuffix(s, " UTC"), " GMT")
 		s = strings.Replace(s, " ", "", 1) // "12:00:00 +0100"
 		s = strings.Replace(strings.Replace(s, "t", "T", 1), "z", "Z", 1)
 	}
