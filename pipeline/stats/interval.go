@@ -141,55 +141,35 @@ func normalQuantile(level float64) float64 {
 // where 1 - CDF has none left.
 func normalP(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) }
 
-// largeDF is where Student's t is the normal distribution to 12 digits of a
-// bound; beyond it the incomplete beta function converges badly.
-const largeDF = 1e7
+// largeDF is where Student's t is taken from the normal distribution with the
+// first corrections in 1/df, right to 9 digits from here on; the incomplete
+// beta function loses digits at large arguments instead.
+const largeDF = 1e6
 
 // tQuantile is t with P(|T| <= t) = level at df > 0 degrees of freedom.
 func tQuantile(level, df float64) float64 {
+	if df < largeDF {
+		return -distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile((1 - level) / 2)
+	}
 	z := normalQuantile(level)
-	if df >= largeDF {
-		return z + (z*z*z+z)/(4*df) // Abramowitz & Stegun 26.7.5, first term
-	}
-	t := -distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile((1 - level) / 2)
-	if t > 0 && finite(t) {
-		return polish(t, 1-level, func(t float64) float64 { return tP(t, df) }, func(t float64) float64 {
-			return -2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Prob(t)
-		})
-	}
-	return t
+	z3, z5 := z*z*z, z*z*z*z*z
+	return z + (z3+z)/(4*df) + (5*z5+16*z3+3*z)/(96*df*df) // Abramowitz & Stegun 26.7.5
 }
 
 // tP is the two-sided p-value of t at df > 0 degrees of freedom, from the
 // incomplete beta function of the smaller argument, so that neither a tiny p
 // nor one close to 1 loses digits.
 func tP(t, df float64) float64 {
-	if df >= largeDF {
-		return normalP(t)
-	}
 	t2 := t * t
-	if t2 < df {
+	switch {
+	case df >= largeDF: // Abramowitz & Stegun 26.7.8
+		return normalP(t * (1 - 1/(4*df)) / math.Sqrt(1+t2/(2*df)))
+	case t2 < df:
 		return 1 - mathext.RegIncBeta(0.5, df/2, t2/(df+t2))
+	default:
+		return mathext.RegIncBeta(df/2, 0.5, df/(df+t2))
 	}
-	return mathext.RegIncBeta(df/2, 0.5, df/(df+t2))
 }
 
 // chiSquareP is the upper tail of chi-square with df > 0 degrees of freedom.
 func chiSquareP(x, df float64) float64 { return mathext.GammaIncRegComp(df/2, x/2) }
-
-// polish takes a root x of f(x) = want, found to some digits, to the last by
-// Newton steps. A step that is not small is not taken: x was good already or
-// is beyond mending.
-func polish(x, want float64, f, slope func(float64) float64) float64 {
-	for range 4 {
-		step := (f(x) - want) / slope(x)
-		if !finite(step) || math.Abs(step) > 1e-3*math.Abs(x) {
-			return x
-		}
-		x -= step
-		if math.Abs(step) <= 1e-15*math.Abs(x) {
-			return x
-		}
-	}
-	return x
-}

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Rate is a count of events over what was exposed to them (users, days,
@@ -31,30 +30,14 @@ func PoissonExact(k int64, exposure, scale, level float64) Interval {
 	if exposure == 0 {
 		return absent(NoteNoData)
 	}
-	alpha := 1 - level
-	iv := Interval{Value: float64(k), Low: 0, High: poissonUpper(k, alpha/2)}
+	tail := (1 - level) / 2
+	iv := Interval{Value: float64(k), Low: 0, High: mathext.GammaIncRegCompInv(float64(k)+1, tail)}
 	if k > 0 {
-		iv.Low = poissonLower(k, alpha/2)
+		iv.Low = mathext.GammaIncRegInv(float64(k), tail)
 	}
 	unit := scale / exposure
 	iv.Value, iv.Low, iv.High = iv.Value/exposure*scale, iv.Low*unit, iv.High*unit
 	return iv.settle()
-}
-
-// poissonLower is the mean at which k >= 1 events or more have probability q.
-func poissonLower(k int64, q float64) float64 {
-	a := float64(k)
-	x := mathext.GammaIncRegInv(a, q)
-	return polish(x, q, func(x float64) float64 { return mathext.GammaIncReg(a, x) },
-		distuv.Gamma{Alpha: a, Beta: 1}.Prob)
-}
-
-// poissonUpper is the mean at which k events or fewer have probability q.
-func poissonUpper(k int64, q float64) float64 {
-	a := float64(k) + 1
-	x := mathext.GammaIncRegCompInv(a, q)
-	return polish(x, q, func(x float64) float64 { return mathext.GammaIncRegComp(a, x) },
-		func(x float64) float64 { return -distuv.Gamma{Alpha: a, Beta: 1}.Prob(x) })
 }
 
 // RateRatio compares two rates: (k1/e1)/(k0/e0) with the exact interval and
@@ -100,8 +83,6 @@ func RateRatio(a, b Rate, level float64) Comparison {
 // the mirrored lower ones, where no digits are lost to 1-x.
 func oddsBound(a, b, q float64) float64 {
 	x := mathext.InvRegIncBeta(a, b, q)
-	x = polish(x, q, func(x float64) float64 { return mathext.RegIncBeta(a, b, x) },
-		distuv.Beta{Alpha: a, Beta: b}.Prob)
 	return x / (1 - x)
 }
 
