@@ -23,6 +23,9 @@ type Config struct {
 	Dir string `yaml:"-"`
 	// Location is Timezone, loaded.
 	Location *time.Location `yaml:"-"`
+
+	lines index
+	file  string
 }
 
 // Source is one configured sender; its key in Config.Sources is {name} in
