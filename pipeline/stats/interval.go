@@ -119,6 +119,16 @@ func (iv Interval) settle() Interval {
 	return iv
 }
 
+// settled replaces overflowed numbers of a comparison: without a finite value
+// there is no test of it either.
+func (c Comparison) settled() Comparison {
+	c.Interval = c.settle()
+	if c.Note == NoteInvalid || math.IsInf(c.Statistic, 0) || math.IsInf(c.DF, 0) {
+		return noComparison(c.Method, NoteInvalid)
+	}
+	return c
+}
+
 // validLevel also rejects NaN, and levels whose tail rounds to nothing.
 func validLevel(level float64) bool { return level > 0 && level < 1 && (1-level)/2 > 0 }
 

@@ -93,7 +93,7 @@ func Welch(a, b Sample, level float64) Comparison {
 	diff := a.Sum/float64(a.N) - b.Sum/float64(b.N)
 	c.Value = diff
 	if a.N == 1 || b.N == 1 {
-		return c
+		return c.settled()
 	}
 	va, okA := a.spread()
 	vb, okB := b.spread()
@@ -103,7 +103,7 @@ func Welch(a, b Sample, level float64) Comparison {
 	va, vb = va/float64(a.N), vb/float64(b.N)
 	if va+vb == 0 {
 		c.Note = NoteNoSpread
-		return c
+		return c.settled()
 	}
 	// The squares of variances overflow before the variances do, so the
 	// degrees of freedom are taken from their shares.
@@ -111,8 +111,8 @@ func Welch(a, b Sample, level float64) Comparison {
 	c.DF = 1 / (ra*ra/float64(a.N-1) + rb*rb/float64(b.N-1))
 	se := math.Sqrt(va + vb)
 	half := tQuantile(level, c.DF) * se
-	c.Interval = Interval{Value: diff, Low: diff - half, High: diff + half}.settle()
+	c.Interval = Interval{Value: diff, Low: diff - half, High: diff + half}
 	c.Statistic = diff / se
 	c.P = tP(c.Statistic, c.DF)
-	return c
+	return c.settled()
 }

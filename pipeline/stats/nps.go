@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -144,8 +143,12 @@ func mergeSingles(strata []Stratum) ([]Stratum, int) {
 		}
 		single := strata[i]
 		strata = slices.Delete(strata, i, i+1)
-		smallest := slices.MinFunc(strata, func(a, b Stratum) int { return cmp.Compare(a.answers(), b.answers()) })
-		into := &strata[slices.Index(strata, smallest)]
+		into := &strata[0]
+		for j := range strata {
+			if strata[j].answers() < into.answers() {
+				into = &strata[j]
+			}
+		}
 		into.Population += single.Population
 		into.Promoters += single.Promoters
 		into.Passives += single.Passives

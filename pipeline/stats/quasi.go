@@ -89,7 +89,11 @@ func (q *quasi) fit() RatioChange {
 	}
 	x2, _, information := q.residuals(beta)
 	dispersion := x2 / float64(df)
-	r := logRatio(beta, math.Sqrt(max(1, dispersion)/information), float64(df), q.level)
+	se := math.Sqrt(max(1, dispersion) / information)
+	if !finite(beta, dispersion, se) {
+		return noRatio(NoteInvalid) // exposures so far apart that the sums overflow
+	}
+	r := logRatio(beta, se, float64(df), q.level)
 	r.Dispersion = dispersion
 	return r
 }
@@ -138,7 +142,7 @@ func (q *quasi) logRatio() (beta float64, note string) {
 		return 0, NoteZeroCount
 	}
 	beta = math.Log(count[1]) - math.Log(count[0]) + math.Log(exposure[0]) - math.Log(exposure[1])
-	low, high := -700.0, 700.0
+	low, high := -700.0, 700.0 // exp overflows beyond
 	for range 200 {
 		_, score, information := q.residuals(beta)
 		if score > 0 {
@@ -154,9 +158,6 @@ func (q *quasi) logRatio() (beta float64, note string) {
 			return next, ""
 		}
 		beta = next
-	}
-	if !finite(beta) {
-		return 0, NoteInvalid
 	}
 	return beta, ""
 }

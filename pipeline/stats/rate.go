@@ -73,9 +73,8 @@ func RateRatio(a, b Rate, level float64) Comparison {
 	if k0 > 0 {
 		c.High = 1 / oddsBound(float64(k0), float64(k1)+1, tail) * relative
 	}
-	c.Interval = c.settle()
 	c.P = binomial(k1+k0, share).noMoreLikely(k1)
-	return c
+	return c.settled()
 }
 
 // oddsBound is x/(1-x) for the q-quantile x of Beta(a, b). Beta(a, b) and

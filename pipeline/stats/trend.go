@@ -61,7 +61,7 @@ func ShareTrend(points []SharePoint, level float64) Comparison {
 	}
 	c.Statistic = covariance / math.Sqrt(share*(1-share)*spread)
 	c.P = normalP(c.Statistic)
-	return c
+	return c.settled()
 }
 
 // distinct reports whether periods with units lie at two positions or more.
@@ -96,5 +96,5 @@ func slopeBounds(points []SharePoint, centre, spread, slope, z float64) Interval
 		below += down * down
 		above += up * up
 	}
-	return Interval{Value: slope, Low: slope - math.Sqrt(below), High: slope + math.Sqrt(above)}.settle()
+	return Interval{Value: slope, Low: slope - math.Sqrt(below), High: slope + math.Sqrt(above)}
 }

@@ -50,9 +50,8 @@ type vectorCase[I, O any] struct {
 	Out O `json:"out"`
 }
 
-// eachVector runs check on all cases of a group. A group that is missing,
-// empty, or has a field that the shapes do not know fails, unless the shapes
-// leave it out on purpose by lax.
+// eachVector runs check on all cases of a group. A group that is missing or
+// empty, or has a field that the shapes do not know, fails.
 func eachVector[I, O any](t *testing.T, group string, check func(t *testing.T, in I, out O)) {
 	t.Helper()
 	raw, ok := readGroups(t, vectorFile)[group]

@@ -23,8 +23,11 @@ func noRatio(note string) RatioChange {
 func logRatio(d, se, df, level float64) RatioChange {
 	half := tQuantile(level, df) * se
 	r := RatioChange{SELog: se, Dispersion: math.NaN()}
-	r.Interval = Interval{Value: math.Exp(d), Low: math.Exp(d - half), High: math.Exp(d + half)}.settle()
+	r.Interval = Interval{Value: math.Exp(d), Low: math.Exp(d - half), High: math.Exp(d + half)}
 	r.Test = Test{Method: "t", Statistic: d / se, DF: df, P: tP(d/se, df)}
+	if r.Comparison = r.settled(); r.Note == NoteInvalid {
+		return noRatio(NoteInvalid)
+	}
 	return r
 }
 
