@@ -49,6 +49,10 @@ func results(k []int64, x []float64, level float64) []float64 {
 	change(stats.WeeklyContrast([]stats.Split{{k[0], k[1]}, {k[2], k[3]}}, []stats.Split{{k[1], k[2]}}, level))
 	change(stats.QuasiPoisson([]stats.Rate{a, b}, []stats.Rate{c, d}, level))
 	change(stats.QuasiPoissonWeekday([]stats.DayRate{{time.Monday, a}, {time.Monday, b}}, []stats.DayRate{{time.Monday, c}, {time.Weekday(k[3]), d}}, level))
+	change(stats.RateContrast([]stats.Rate{a, b}, []stats.Rate{c, d}, []stats.Rate{b, c}, []stats.Rate{a, a}, level))
+	comparison(stats.AlwaysValid(x[0], x[1], x[2], level))
+	design := stats.ShareDesign{Base: x[0], Ratio: x[1], Alpha: 1 - level, Power: 0.8}
+	out = append(out, design.SampleSize(x[2]), design.Detectable(x[3]))
 	alert := stats.CountAlert([][]int64{{k[0], k[1]}, {k[2], k[3]}}, int(k[0]), k[1])
 	out = append(out, alert.Median, alert.Scale, alert.Z, alert.Expected())
 	comparison(stats.ShareTrend([]stats.SharePoint{{x[0], k[0], k[1]}, {x[1], k[2], k[3]}, {x[2], k[0], k[3]}}, level))
