@@ -1,0 +1,54 @@
+# The commands of the project. A fresh machine needs Go 1.26, gcc and make.
+GO     ?= go
+BIN    := bin/upshot
+LINT   := .cache/golangci-lint
+LINTV  := v2.15.0
+PKGS   := ./...
+
+.PHONY: demo test lint bench docs build functions cover browser clean
+
+## demo: run a made-up company through the whole line and show what came of it
+demo: build
+	./$(BIN) demo --dir demo
+
+## test: the whole test suite
+test:
+	$(GO) test $(PKGS)
+
+## build: the one local binary, bin/upshot
+build:
+	$(GO) build -trimpath -o $(BIN) ./cmd/upshot
+
+## functions: every Lambda function; there are none yet, so this only says so
+functions:
+	@set -e; n=0; for f in functions/*/main.go; do [ -e "$$f" ] || continue; n=$$((n+1)); d=$$(dirname $$f); \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/$$(basename $$d)/bootstrap ./$$d; \
+	  echo "built $$d"; done; echo "$$n functions built"
+
+## lint: gofmt, go vet and golangci-lint
+lint: $(LINT)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet $(PKGS)
+	$(LINT) run $(PKGS)
+
+# Built from source once and kept: the project's module does not depend on it.
+$(LINT):
+	mkdir -p .cache
+	GOBIN=$(CURDIR)/.cache $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTV)
+
+## bench: the benchmarks behind docs/benchmarks.md
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 2s -count 3 ./pipeline/ingest ./pipeline/env/localenv ./pipeline/process ./pipeline/lake ./pipeline/enrich ./pipeline/report
+
+## docs: rewrite everything that is generated; changes nothing when all is up to date
+docs:
+	$(GO) test ./pipeline/record -run TestSchemaFilesAreUpToDate -update
+	$(GO) run ./internal/docs
+
+## cover: coverage of pipeline/, at least 80%
+cover:
+	$(GO) test -coverpkg=./pipeline/... -coverprofile=coverage.out $(PKGS)
+	@$(GO) tool cover -func=coverage.out | awk '/^total:/ {sub("%","",$$3); print "coverage of pipeline/: " $$3 "%"; if ($$3+0 < 80) {print "below 80%"; exit 1}}'
+
+clean:
+	rm -rf bin dist demo coverage.out
