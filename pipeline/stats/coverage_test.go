@@ -82,8 +82,14 @@ func TestNewcombeCoverage(t *testing.T) {
 		p1, p0    float64
 		low, high float64
 	}{
-		{50, .3, .3, .94, .96}, {50, .8, .6, .94, .96}, {50, .5, .15, .94, .96}, {100, .9, .85, .94, .965},
-		{100, .4, .5, .94, .96}, {50, .05, .05, .97, 1}, {50, .08, .03, .97, 1}, {100, .1, .2, .94, .96},
+		{50, .3, .3, .94, .96},
+		{50, .8, .6, .94, .96},
+		{50, .5, .15, .94, .96},
+		{100, .9, .85, .94, .965},
+		{100, .4, .5, .94, .96},
+		{50, .05, .05, .97, 1},
+		{50, .08, .03, .97, 1},
+		{100, .1, .2, .94, .96},
 	} {
 		t1, t0 := binomialTable(c.n, c.p1), binomialTable(c.n, c.p0)
 		covered := 0.0
@@ -144,4 +150,45 @@ func TestNPSCoverage(t *testing.T) {
 	ours := npsCoverage(10, .95, .01, adjusted)
 	t.Logf("ours %.4f", ours)
 	inBand(t, "adjusted, .95/.04/.01 at n = 10", ours, .91, .92)
+}
+
+// Differences of two scores: 94-96% from 50 answers a side in ordinary mixes,
+// and as many false changes as the level says.
+func TestNPSDifferenceCoverage(t *testing.T) {
+	r := seeded(10)
+	draw := func(n int, p, d float64) (a stats.Answers) {
+		for range n {
+			switch u := r.Float64(); {
+			case u < p:
+				a.Promoters++
+			case u < p+d:
+				a.Detractors++
+			default:
+				a.Passives++
+			}
+		}
+		return a
+	}
+	for _, c := range []struct {
+		n1, n0         int
+		p1, d1, p0, d0 float64
+	}{{50, 50, .5, .2, .5, .2}, {50, 120, .6, .15, .4, .3}, {400, 60, .35, .3, .35, .3}} {
+		const runs = 6000
+		truth := 100 * ((c.p1 - c.d1) - (c.p0 - c.d0))
+		covered, rejected := 0, 0
+		for range runs {
+			diff := stats.NPSDifference(draw(c.n1, c.p1, c.d1), draw(c.n0, c.p0, c.d0), stats.Level)
+			if holds(diff.Interval, truth) {
+				covered++
+			}
+			if diff.P <= 0.05 {
+				rejected++
+			}
+		}
+		t.Logf("%+v covered %.4f rejected %.4f", c, float64(covered)/runs, float64(rejected)/runs)
+		inBand(t, "coverage", float64(covered)/runs, .94, .96)
+		if truth == 0 {
+			inBand(t, "false changes", float64(rejected)/runs, .04, .06)
+		}
+	}
 }

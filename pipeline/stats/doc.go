@@ -6,6 +6,21 @@
 // input or output. Which metric uses which interval is said in the metric's
 // SQL file; how few units are too few is the business of the metric package.
 //
+// # What is here
+//
+//   - shares: [Wilson]; two of them [Newcombe], [ShareTest]; many in order
+//     [ShareTrend]
+//   - means: [MeanT]; two of them [Welch]
+//   - rates: [PoissonExact]; two of them [RateRatio]
+//   - percentiles: [Percentile], [PercentileRanks], [NearestRank]
+//   - net promoter scores: [NPS], [NPSWeighted]; two of them [NPSDifference]
+//   - two of anything that has an interval: [DifferenceMOVER]
+//   - many tests at once: [BenjaminiHochberg], [Holm]
+//   - before and after a release: [WeeklyChange], [WeeklyContrast],
+//     [QuasiPoissonWeekday], [RateContrast]
+//   - a count out of line: [CountAlert]
+//   - experiments: [SRM], [AlwaysValid], [ShareDesign]
+//
 // # Absent values
 //
 // A number that the data do not give is NaN, never an infinity and never a

@@ -37,6 +37,7 @@ func results(k []int64, x []float64, level float64) []float64 {
 	comparison(stats.RateRatio(a, b, level))
 	test(stats.SRM(k, x))
 	interval(stats.NPS(k[0], k[1], k[2], level))
+	comparison(stats.NPSDifference(stats.Answers{Promoters: k[0], Passives: k[1], Detractors: k[2]}, stats.Answers{Promoters: k[1], Passives: k[2], Detractors: k[3]}, level))
 	w := stats.NPSWeighted([]stats.Stratum{
 		{Population: x[0], Promoters: k[0], Passives: k[1], Detractors: k[2]},
 		{Population: x[1], Promoters: k[3], Passives: k[0], Detractors: k[1]},
@@ -112,6 +113,9 @@ func TestAbsentInputs(t *testing.T) {
 		{"RateRatio, negative", stats.RateRatio(rate(-1, 1), rate(1, 1), l).Interval, stats.NoteInvalid},
 		{"NPS, none", stats.NPS(0, 0, 0, l), stats.NoteNoData},
 		{"NPS, negative", stats.NPS(1, -1, 1, l), stats.NoteInvalid},
+		{"NPSDifference, one side empty", stats.NPSDifference(stats.Answers{Promoters: 3}, stats.Answers{}, l).Interval, stats.NoteNoData},
+		{"NPSDifference, negative beside empty", stats.NPSDifference(stats.Answers{}, stats.Answers{Passives: -3}, l).Interval, stats.NoteInvalid},
+		{"NPSDifference, level 1", stats.NPSDifference(stats.Answers{Promoters: 3}, stats.Answers{Promoters: 3}, 1).Interval, stats.NoteInvalid},
 		{"NPSWeighted, none", stats.NPSWeighted(nil, l).Interval, stats.NoteNoData},
 		{"NPSWeighted, NaN", stats.NPSWeighted([]stats.Stratum{{Population: nan, Promoters: 1}}, l).Interval, stats.NoteInvalid},
 		{"Percentile, none", stats.Percentile(nil, .5, l), stats.NoteNoData},
@@ -194,6 +198,12 @@ func TestEdges(t *testing.T) {
 	}
 	check("trend without success", stats.ShareTrend([]stats.SharePoint{{0, 0, 5}, {1, 0, 5}}, l).Interval,
 		stats.Interval{Low: stats.Newcombe(0, 5, 0, 5, l).Low, High: stats.Newcombe(0, 5, 0, 5, l).High, Note: stats.NoteNoSpread})
+	noSpread, open := stats.MeanT(3, 3, 3, l).Interval, stats.Percentile([]float64{4, 5}, .5, l)
+	for _, d := range []stats.Interval{stats.DifferenceMOVER(noSpread, open), stats.DifferenceMOVER(open, noSpread)} {
+		if d.Note != stats.NoteNoSpread {
+			t.Errorf("note of a difference %q, want the graver one", d.Note)
+		}
+	}
 	if iv := (stats.Interval{Value: 2, Low: 1, High: nan}); !iv.Excludes(0.5) || iv.Excludes(1e9) {
 		t.Error("an interval open above excludes what is above, or not what is below")
 	}

@@ -68,7 +68,7 @@ func Nullable(x float64) *float64 {
 // Test is the outcome of a hypothesis test. Absent numbers are NaN.
 type Test struct {
 	// Method names the test: "z", "fisher", "welch", "exact", "chi-square",
-	// "t", "cochran-armitage" or "mixture".
+	// "t", "cochran-armitage", "mover" or "mixture".
 	Method string
 	// Statistic is z, t or chi-square; NaN for exact tests.
 	Statistic float64

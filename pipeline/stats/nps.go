@@ -11,15 +11,10 @@ import (
 // to hold the score. No answers give [NoteNoData].
 // Rocks, American Statistician 70 (2016) 365.
 func NPS(promoters, passives, detractors int64, level float64) Interval {
-	p, q, d := float64(promoters), float64(passives), float64(detractors)
-	if promoters < 0 || passives < 0 || detractors < 0 || !validLevel(level) {
+	if !validLevel(level) {
 		return absent(NoteInvalid)
 	}
-	n := p + q + d
-	if n == 0 {
-		return absent(NoteNoData)
-	}
-	return adjustedWald(p/n, d/n, n, normalQuantile(level))
+	return Answers{promoters, passives, detractors}.interval(normalQuantile(level))
 }
 
 // adjustedWald works on shares of promoters and detractors among n > 0
@@ -35,6 +30,55 @@ func adjustedWald(promoters, detractors, n, z float64) Interval {
 		Low:   min(value, max(-100, 100*(x-half))),
 		High:  max(value, min(100, 100*(x+half))),
 	}
+}
+
+// Answers are the counts of a net promoter question: 9-10, 7-8 and 0-6.
+type Answers struct {
+	Promoters, Passives, Detractors int64
+}
+
+// interval is [NPS] at the normal quantile z >= 0.
+func (a Answers) interval(z float64) Interval {
+	if a.Promoters < 0 || a.Passives < 0 || a.Detractors < 0 {
+		return absent(NoteInvalid)
+	}
+	p, d := float64(a.Promoters), float64(a.Detractors)
+	n := p + d + float64(a.Passives)
+	if n == 0 {
+		return absent(NoteNoData)
+	}
+	return adjustedWald(p/n, d/n, n, z)
+}
+
+// NPSDifference compares two net promoter scores, of two periods or with and
+// without a theme: a minus b in points (-200..200) with the interval of
+// [DifferenceMOVER] over both [NPS] intervals. P is 1 less the highest level
+// at which that interval still excludes 0, so that both always agree;
+// Statistic is the z of that level.
+func NPSDifference(a, b Answers, level float64) Comparison {
+	const method = "mover"
+	if !validLevel(level) {
+		return noComparison(method, NoteInvalid)
+	}
+	at := func(z float64) Interval { return DifferenceMOVER(a.interval(z), b.interval(z)) }
+	c := noComparison(method, "")
+	if c.Interval = at(normalQuantile(level)); !c.Known() {
+		return c
+	}
+	// The interval widens with z: bisect for where it reaches 0. Beyond 37
+	// standard errors p is 0 to the last digit.
+	low, high := 0.0, 37.0
+	for range 60 {
+		z := (low + high) / 2
+		if at(z).Excludes(0) {
+			low = z
+		} else {
+			high = z
+		}
+	}
+	c.Statistic = math.Copysign(low, c.Value)
+	c.P = normalP(low)
+	return c
 }
 
 // Stratum is a part of the population with its answers.

@@ -179,6 +179,24 @@ func TestNPSProperties(t *testing.T) {
 	})
 }
 
+func TestNPSDifferenceProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		count := rapid.OneOf(rapid.Int64Range(0, 12), rapid.Int64Range(0, 5000))
+		draw := func(label string) stats.Answers {
+			return stats.Answers{Promoters: 1 + count.Draw(t, label), Passives: count.Draw(t, label), Detractors: count.Draw(t, label)}
+		}
+		a, b, level := draw("a"), draw("b"), drawLevel(t)
+		d, back := stats.NPSDifference(a, b, level), stats.NPSDifference(b, a, level)
+		ordered(t, d.Interval, -400, 400)
+		if !same(d.Low, -back.High) || !same(d.Value, -back.Value) || math.Abs(d.P-back.P) > 1e-9 {
+			t.Fatalf("%+v is not minus %+v", d, back)
+		}
+		if (d.P < 1-level) != d.Excludes(0) && math.Abs(d.P-(1-level)) > 1e-9 {
+			t.Fatalf("p %g and interval %+v at level %g disagree", d.P, d.Interval, level)
+		}
+	})
+}
+
 func TestPercentileProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		xs := rapid.SliceOfN(rapid.Float64Range(0, 1000), 1, 300).Draw(t, "values")
