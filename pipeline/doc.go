@@ -24,8 +24,8 @@
 //     in them, so that doing it twice changes nothing.
 //   - lake lays files out and merges hot ones into sorted base files; the views
 //     hide which is which and show every record once.
-//   - ledger accounts for everything: received = stored + duplicate + rejected
-//   - ignored.
+//   - ledger accounts for everything: what was received is what was stored,
+//     duplicate, rejected and ignored, together.
 //   - metric runs one SQL file per number over the views and computes the
 //     interval from its sufficient statistics (stats).
 //   - report and roadmap read metric results only: what changed by more than

@@ -183,15 +183,13 @@ var unknownKey = regexp.MustCompile(`^field (.*) not found in type \S+$`)
 
 // yaml takes over the decoder's errors with their lines.
 func (f *faults) yaml(err error) {
-	var many *yaml.LoadErrors
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[*yaml.LoadErrors](err); ok {
 		for _, e := range many.Errors {
 			f.add(e.Mark.Line, "%s", unknownKey.ReplaceAllString(e.Message, "unknown key $1"))
 		}
 		return
 	}
-	var one *yaml.LoadError
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*yaml.LoadError](err); ok {
 		f.add(one.Mark.Line, "%s", one.Message)
 		return
 	}

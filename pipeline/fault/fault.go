@@ -79,8 +79,7 @@ func Retryf(format string, args ...any) error {
 // KindOf is the kind of the outermost fault in err's chain, Retry when there
 // is none. KindOf(nil) is Retry, too: ask only about errors.
 func KindOf(err error) Kind {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return f.kind
 	}
 	return Retry
