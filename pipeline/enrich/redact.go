@@ -1,0 +1,205 @@
+package enrich
+
+import (
+	"slices"
+	"strings"
+)
+
+// The kinds of redaction. A kind is the key in Result.Redactions and, in
+// brackets, what stands in the text instead of the data: "[email]".
+const (
+	kindURL    = "url"    // user and password, or a secret query value, of a URL
+	kindSecret = "secret" // bearer tokens, API keys with a known prefix, private keys
+	kindEmail  = "email"
+	kindIBAN   = "iban"
+	kindCard   = "card"
+	kindIP     = "ip"
+	kindPhone  = "phone"
+)
+
+// placeholders maps every kind to what replaces it.
+var placeholders = map[string]string{
+	kindURL: "[url]", kindSecret: "[secret]", kindEmail: "[email]", kindIBAN: "[iban]",
+	kindCard: "[card]", kindIP: "[ip]", kindPhone: "[phone]",
+}
+
+// maxRounds bounds the rounds that bring a text to where redacting changes
+// nothing: a replacement may bring a new match into the open ("1555...a@b.co").
+// Two are nearly always enough.
+const maxRounds = 10
+
+// span is a found piece of personal data: s[start:end].
+type span struct {
+	start, end int
+	kind       string
+}
+
+// finder is one text being searched. Passes run in the order of their
+// certainty and never claim a byte that an earlier pass claimed.
+type finder struct {
+	s       string
+	context string // what stands before s outside of it: a JSON key
+	spans   []span
+	phones  *phoneChecker
+}
+
+// Traits of a text that decide which passes are worth running.
+const (
+	hasDigit = 1 << iota
+	hasAt
+	hasEquals
+	hasColon
+	hasLong // a run of 10 token characters
+)
+
+// byteTraits is the trait of each byte; 0 for most.
+var byteTraits = func() (t [256]uint8) {
+	for b := '0'; b <= '9'; b++ {
+		t[b] = hasDigit
+	}
+	t['@'], t['='], t[':'] = hasAt, hasEquals, hasColon
+	return t
+}()
+
+// tokenByte tells the characters that keys and tokens are made of.
+var tokenByte = func() (t [256]bool) {
+	for b := range 256 {
+		c := byte(b)
+		t[b] = isAlnum(c) || c == '_' || c == '-' || c == '.' || c == '+' || c == '/'
+	}
+	return t
+}()
+
+// traits looks at each byte once.
+func traits(s string) uint8 {
+	var all uint8
+	run := 0
+	for i := range len(s) {
+		all |= byteTraits[s[i]]
+		if tokenByte[s[i]] {
+			run++
+			if run == 10 {
+				all |= hasLong
+			}
+		} else {
+			run = 0
+		}
+	}
+	return all
+}
+
+// Redact replaces personal data and secrets in s by placeholders and counts
+// them by kind. The map is nil when nothing was found. Redacting twice changes
+// nothing. It works on any text, cleaned or not, and is safe for concurrent
+// use.
+func (e *Enricher) Redact(s string) (string, map[string]int64) {
+	return e.redact(s, "")
+}
+
+// redact is Redact with the context that stands before s.
+func (e *Enricher) redact(s, context string) (string, map[string]int64) {
+	var counts map[string]int64
+	for range maxRounds {
+		spans := e.find(s, context)
+		if len(spans) == 0 {
+			break
+		}
+		if counts == nil {
+			counts = make(map[string]int64, 2)
+		}
+		s = replaceSpans(s, spans, counts)
+	}
+	return s, counts
+}
+
+// find gives the spans of s in order, without overlap.
+func (e *Enricher) find(s, context string) []span {
+	has := traits(s)
+	if has == 0 {
+		return nil
+	}
+	f := finder{s: s, context: context, phones: e.phones}
+	if has&(hasEquals|hasColon) != 0 {
+		f.urlSecrets()
+	}
+	if has&hasLong != 0 {
+		f.secrets(has)
+	}
+	if has&hasAt != 0 || (has&hasDigit != 0 && strings.Contains(s, "%40")) {
+		f.emails()
+	}
+	if has&hasDigit != 0 {
+		f.ibans()
+		f.cards()
+		f.ipv4()
+	}
+	if has&hasColon != 0 {
+		f.ipv6()
+	}
+	if has&hasDigit != 0 {
+		f.phoneNumbers()
+	}
+	slices.SortFunc(f.spans, func(a, b span) int { return a.start - b.start })
+	return f.spans
+}
+
+// add claims s[start:end] unless part of it is claimed already.
+func (f *finder) add(start, end int, kind string) {
+	if start < end && !f.claimed(start, end) {
+		f.spans = append(f.spans, span{start, end, kind})
+	}
+}
+
+func (f *finder) claimed(start, end int) bool {
+	for _, p := range f.spans {
+		if start < p.end && p.start < end {
+			return true
+		}
+	}
+	return false
+}
+
+func replaceSpans(s string, spans []span, counts map[string]int64) string {
+	var b strings.Builder
+	b.Grow(len(s) + 4*len(spans))
+	last := 0
+	for _, p := range spans {
+		b.WriteString(s[last:p.start])
+		b.WriteString(placeholders[p.kind])
+		counts[p.kind]++
+		last = p.end
+	}
+	b.WriteString(s[last:])
+	return b.String()
+}
+
+// mergeCounts adds b to a and gives a, or b when a is nil.
+func mergeCounts(a, b map[string]int64) map[string]int64 {
+	if a == nil {
+		return b
+	}
+	for k, n := range b {
+		a[k] += n
+	}
+	return a
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isAlnum(c byte) bool { return isDigit(c) || isLetter(c) }
+
+func isHex(c byte) bool { return isDigit(c) || (c|0x20 >= 'a' && c|0x20 <= 'f') }
+
+// wordByte tells ASCII letters, digits and every byte of a non-ASCII rune, so
+// that "é1" counts as one word.
+func wordByte(c byte) bool { return isAlnum(c) || c >= 0x80 }
+
+// at is s[i], or 0 outside of s.
+func at(s string, i int) byte {
+	if i < 0 || i >= len(s) {
+		return 0
+	}
+	return s[i]
+}

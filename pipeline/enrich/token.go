@@ -1,0 +1,77 @@
+package enrich
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// token is one word of a text, lower-cased: s[start:end] of it. The placeholder
+// of a redaction is no word.
+type token struct {
+	start, end int
+	lower      string
+}
+
+// tokens appends the words of s to dst: runs of letters and digits, with single
+// apostrophes inside ("doesn't"; a curly one is made straight).
+func tokens(dst []token, s string) []token {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c == '[' {
+			i += max(1, placeholderAt(s[i:]))
+			continue
+		}
+		if c < utf8.RuneSelf && !isAlnum(c) {
+			i++
+			continue
+		}
+		start := i
+		plain := true // ASCII in lower case
+		for i < len(s) {
+			c = s[i]
+			if c < utf8.RuneSelf {
+				if isAlnum(c) {
+					plain = plain && (c < 'A' || c > 'Z')
+				} else if c != '\'' || i == start || !wordByte(at(s, i+1)) || !wordByte(s[i-1]) {
+					break
+				}
+				i++
+				continue
+			}
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == '’' {
+				if i == start || !wordByte(at(s, i+n)) {
+					break
+				}
+			} else if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.M, r) {
+				break
+			}
+			plain = false
+			i += n
+		}
+		if i == start {
+			_, n := utf8.DecodeRuneInString(s[i:])
+			i += n
+			continue
+		}
+		lower := s[start:i]
+		if !plain {
+			lower = strings.ReplaceAll(strings.ToLower(lower), "’", "'")
+		}
+		dst = append(dst, token{start, i, lower})
+	}
+	return dst
+}
+
+// placeholderAt is the length of the placeholder that s begins with, or 0.
+func placeholderAt(s string) int {
+	end := strings.IndexByte(s[:min(len(s), 10)], ']')
+	if end < 0 {
+		return 0
+	}
+	if _, ok := placeholders[s[1:end]]; !ok {
+		return 0
+	}
+	return end + 1
+}
