@@ -45,6 +45,9 @@ type Parsed struct {
 	Records []record.Record // valid, with EventID set
 	Items   []int           // Items[i] is the place of Records[i] in the delivery
 	Rejects []Reject
+	// Warnings are for whoever writes a mapping: fields that no table has.
+	// Nothing is lost by them but the field.
+	Warnings []string
 }
 
 // Source is one kind of sender.
@@ -70,13 +73,21 @@ type Source struct {
 	Body        string
 	ContentType string // "" is application/json
 
+	// Key reads the write key of an SDK's call, nil for sources that sign. The
+	// header is looked at first; plain is the decompressed body, or nil to ask
+	// whether the header alone has it. "" when there is no key.
+	Key func(req Request, plain []byte) string
+
 	// Handshake answers calls that are no deliveries (pings, challenges)
 	// before or after authentication; nil when the sender has none.
 	Handshake func(Request) (Answer, bool)
 
 	// Parse turns a delivery into records. It never panics on purpose, takes
 	// no clock but ReceivedAt, and gives the same result every time.
+	// Callers use the function Parse, which guards and completes it.
 	Parse func(Delivery) Parsed
+
+	mapping *mapping // for sources made by FromMapping
 }
 
 // Answer is a handshake's response.
