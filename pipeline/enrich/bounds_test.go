@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +28,7 @@ func TestDefaultTaxonomy(t *testing.T) {
 			t.Errorf("%s has no example", theme.ID)
 		}
 		for _, x := range theme.Examples {
-			if got := shared().Enrich(Text{Body: x}).Themes(); !contains(got, theme.ID) {
+			if got := shared().Enrich(Text{Body: x}).Themes(); !slices.Contains(got, theme.ID) {
 				t.Errorf("%s: its example %q has only %v", theme.ID, x, got)
 			}
 		}
@@ -37,15 +38,6 @@ func TestDefaultTaxonomy(t *testing.T) {
 			}
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func TestOptionsAreChecked(t *testing.T) {

@@ -57,13 +57,13 @@ func newLanguages(codes []string) (languages, error) {
 // costs little. Trigrams alone never make a text English, because a text of a
 // language that is not expected has to end up somewhere.
 func (l languages) detect(s string, words []token, stems []int32) string {
-	w := weigh(words, stems)
+	w := weigh(s, words, stems)
 	if w.words == 0 {
 		return undetermined
 	}
 	english := w.common > 0 && w.ascii*10 >= w.words*9
 	switch {
-	case english && w.common*6 >= w.words && w.common > 2*w.foreign,
+	case english && w.common*6 >= w.words && w.common > w.foreign,
 		w.ascii == w.words && w.foreign == 0 && w.known*2 >= w.words,
 		w.letters < minTrigramLetters && english && w.common > w.foreign:
 		return "en"
@@ -77,7 +77,7 @@ func (l languages) detect(s string, words []token, stems []int32) string {
 	case info.Lang < 0 || code == "":
 		return undetermined
 	case code == "en":
-		if w.common*12 >= w.words && w.common > w.foreign {
+		if w.common > w.foreign && (w.common*12 >= w.words || w.known*4 >= w.words) {
 			return "en"
 		}
 		return undetermined
@@ -99,7 +99,7 @@ type weights struct {
 	known   int // words that are common in English or have the stem of a phrase
 }
 
-func weigh(words []token, stems []int32) weights {
+func weigh(s string, words []token, stems []int32) weights {
 	var w weights
 	for i, word := range words {
 		if isDigit(word.lower[0]) {
@@ -110,6 +110,9 @@ func weigh(words []token, stems []int32) weights {
 		w.letters += n
 		if n == len(word.lower) {
 			w.ascii++
+		}
+		if word.lower == "i" && s[word.start] == 'i' {
+			continue // "and" in half of the Slavic languages, "in" in the Nordic ones
 		}
 		switch englishWords[word.lower] {
 		case 1:
@@ -143,7 +146,7 @@ var englishWords = func() map[string]int8 {
 		m[w] = 1
 	}
 	// Spelled the same elsewhere, and frequent there.
-	for _, w := range []string{"me", "no", "on", "so", "was", "all", "or", "up", "he", "her", "over", "us", "am", "at", "do", "has", "of", "will", "war", "time", "her", "go", "its", "get", "by", "own", "like", "best", "first", "want", "men", "were", "if", "see", "had"} {
+	for _, w := range []string{"me", "no", "on", "so", "was", "all", "or", "up", "he", "her", "over", "us", "am", "at", "do", "has", "will", "time", "her", "go", "its", "get", "by", "own", "like", "an", "best", "first", "want", "men", "were", "if", "see", "had"} {
 		delete(m, w)
 	}
 	for w := range strings.FieldsSeq(`der die das und ist nicht ich sie mit ein eine zu von auf den dem im wir

@@ -45,7 +45,7 @@ type finder struct {
 
 // Traits of a text that decide which passes are worth running.
 const (
-	hasDigit = 1 << iota
+	hasDigits = 1 << iota // at least four, the least that an address of four numbers has
 	hasAt
 	hasEquals
 	hasColon
@@ -53,13 +53,7 @@ const (
 )
 
 // byteTraits is the trait of each byte; 0 for most.
-var byteTraits = func() (t [256]uint8) {
-	for b := '0'; b <= '9'; b++ {
-		t[b] = hasDigit
-	}
-	t['@'], t['='], t[':'] = hasAt, hasEquals, hasColon
-	return t
-}()
+var byteTraits = [256]uint8{'@': hasAt, '=': hasEquals, ':': hasColon}
 
 // tokenByte tells the characters that keys and tokens are made of.
 var tokenByte = func() (t [256]bool) {
@@ -73,9 +67,12 @@ var tokenByte = func() (t [256]bool) {
 // traits looks at each byte once.
 func traits(s string) uint8 {
 	var all uint8
-	run := 0
+	run, digits := 0, 0
 	for i := range len(s) {
 		all |= byteTraits[s[i]]
+		if isDigit(s[i]) {
+			digits++
+		}
 		if tokenByte[s[i]] {
 			run++
 			if run == 10 {
@@ -84,6 +81,9 @@ func traits(s string) uint8 {
 		} else {
 			run = 0
 		}
+	}
+	if digits >= 4 {
+		all |= hasDigits
 	}
 	return all
 }
@@ -115,7 +115,7 @@ func (e *Enricher) redact(s, context string) (string, map[string]int64) {
 // find gives the spans of s in order, without overlap.
 func (e *Enricher) find(s, context string) []span {
 	has := traits(s)
-	if has == 0 {
+	if has == 0 && !strings.Contains(s, "%40") {
 		return nil
 	}
 	f := finder{s: s, context: context, phones: e.phones}
@@ -123,12 +123,12 @@ func (e *Enricher) find(s, context string) []span {
 		f.urlSecrets()
 	}
 	if has&hasLong != 0 {
-		f.secrets(has)
+		f.secrets()
 	}
-	if has&hasAt != 0 || (has&hasDigit != 0 && strings.Contains(s, "%40")) {
+	if has&hasAt != 0 || strings.Contains(s, "%40") {
 		f.emails()
 	}
-	if has&hasDigit != 0 {
+	if has&hasDigits != 0 {
 		f.ibans()
 		f.cards()
 		f.ipv4()
@@ -136,7 +136,7 @@ func (e *Enricher) find(s, context string) []span {
 	if has&hasColon != 0 {
 		f.ipv6()
 	}
-	if has&hasDigit != 0 {
+	if has&hasDigits != 0 {
 		f.phoneNumbers()
 	}
 	slices.SortFunc(f.spans, func(a, b span) int { return a.start - b.start })

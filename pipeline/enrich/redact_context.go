@@ -35,7 +35,7 @@ var otherWords = map[string]bool{
 // contextOf weighs the words around a candidate: above 0 for a telephone
 // number, below 0 for something else, 0 when they say nothing. The nearest
 // word that says something decides.
-func (f *finder) contextOf(c candidate) int {
+func (f *finder) contextOf(c *candidate) int {
 	verdict := 0
 	f.wordsBefore(c.start, 6, func(word string) bool {
 		switch {

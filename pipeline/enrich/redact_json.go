@@ -71,9 +71,6 @@ func (e *Enricher) redactValue(quoted []byte, key string, escaped bool) (out []b
 			return nil, nil, false
 		}
 	}
-	if traits(s) == 0 {
-		return nil, nil, true
-	}
 	redacted, found := e.redact(s, keyWords(key))
 	if len(found) == 0 {
 		return nil, nil, true

@@ -83,7 +83,8 @@ type group struct{ start, end int }
 // spaces, dots or hyphens, with an issuer's prefix and a right check digit.
 func (f *finder) cards() {
 	s := f.s
-	var groups []group
+	var array [24]group
+	groups := array[:0]
 	for i := 0; i < len(s); i++ {
 		if !isDigit(s[i]) {
 			continue
@@ -97,7 +98,7 @@ func (f *finder) cards() {
 			}
 			groups = append(groups, group{i, j})
 			i = j
-			if len(groups) == 24 || strings.IndexByte(" -.", at(s, j)) < 0 || !isDigit(at(s, j+1)) || j >= len(s) {
+			if len(groups) == len(array) || strings.IndexByte(" -.", at(s, j)) < 0 || !isDigit(at(s, j+1)) || j >= len(s) {
 				break
 			}
 			i = j + 1

@@ -48,37 +48,43 @@ func (p *phoneChecker) international(number string) bool {
 	return err == nil && phonenumbers.IsPossibleNumberWithReason(n) == phonenumbers.IS_POSSIBLE
 }
 
-// candidate is a run of digits that is written like a telephone number.
+// candidate is a run of digits that is written like a telephone number. It
+// holds arrays, not slices: a text has many candidates, and none is allocated.
 type candidate struct {
-	start, end int     // with sign, brackets and extension
-	groups     []group // runs of digits, without the extension
-	seps       []byte  // the first byte between the groups: one of " -./("
+	start, end int // with sign, brackets and extension
+	n          int // groups
+	groups     [maxGroups]group
+	seps       [maxGroups]byte // what stands behind each group: one of " -./()"
 	plus       bool
 	bracket    bool
-	digits     int
+	digits     int // without the extension
 }
+
+// maxGroups is more than a number of 15 digits is ever written in.
+const maxGroups = 16
 
 // phoneNumbers finds candidates and keeps those that form, numbering plan and
 // the words around them say are telephone numbers.
 func (f *finder) phoneNumbers() {
 	s := f.s
+	var c candidate
 	for i := 0; i < len(s); {
 		if !isDigit(s[i]) {
 			i++
 			continue
 		}
-		c := f.candidateAt(i)
-		if c.digits >= 6 && c.digits <= 15 && f.isPhone(c) {
+		f.candidateAt(i, &c)
+		if c.digits >= 6 && c.digits <= 15 && f.isPhone(&c) {
 			f.add(c.start, c.end, kindPhone)
 		}
-		i = c.groups[len(c.groups)-1].end
+		i = c.groups[c.n-1].end
 	}
 }
 
 // candidateAt reads the candidate whose first digit is s[i].
-func (f *finder) candidateAt(i int) candidate {
+func (f *finder) candidateAt(i int, c *candidate) {
 	s := f.s
-	c := candidate{start: i}
+	*c = candidate{start: i}
 	if at(s, c.start-1) == '(' {
 		c.start--
 		c.bracket = true
@@ -92,14 +98,15 @@ func (f *finder) candidateAt(i int) candidate {
 		for j < len(s) && isDigit(s[j]) {
 			j++
 		}
-		c.groups = append(c.groups, group{i, j})
+		c.groups[c.n] = group{i, j}
+		c.n++
 		c.digits += j - i
 		c.end = j
 		next, sep := f.separator(j)
-		if next == 0 || c.digits > 15 {
+		if next == 0 || c.digits > 15 || c.n == maxGroups {
 			break
 		}
-		c.seps = append(c.seps, sep)
+		c.seps[c.n-1] = sep
 		c.bracket = c.bracket || sep == '('
 		i = next
 	}
@@ -107,7 +114,6 @@ func (f *finder) candidateAt(i int) candidate {
 		c.end++ // "(0123456)": the bracket was around all of it
 	}
 	c.end = extension(s, c.end)
-	return c
 }
 
 // separator is where the next digit stands when s[j:] goes on with what people
@@ -170,7 +176,7 @@ func extension(s string, i int) int {
 
 // isPhone decides. In doubt a number stays: an order number or a date that is
 // gone cannot be got back, and the words around a real number give it away.
-func (f *finder) isPhone(c candidate) bool {
+func (f *finder) isPhone(c *candidate) bool {
 	s := f.s
 	if f.claimed(c.start, c.end) || f.attached(c) {
 		return false
@@ -183,34 +189,34 @@ func (f *finder) isPhone(c candidate) bool {
 	if verdict <= 0 && listLike(c, shape) || c.digits == 6 && (verdict <= 0 || shape != "222" || c.seps[0] != ' ') {
 		return false
 	}
-	digits := digitsOf(s, c.groups)
+	digits := digitsOf(s, c.groups[:c.n])
 	switch {
 	case c.plus:
 		return verdict >= 0 && c.digits >= 8 && (verdict > 0 || f.phones.international("+"+digits))
 	case verdict > 0:
-		return len(c.groups) > 1 || c.digits >= 9 || verdict > 1
+		return c.n > 1 || c.digits >= 9 || verdict > 1
 	case verdict < 0:
 		return false
-	case strings.HasPrefix(digits, "00") && c.digits >= 10 && len(c.groups) > 1:
+	case strings.HasPrefix(digits, "00") && c.digits >= 10 && c.n > 1:
 		return f.phones.international("+" + digits[2:])
 	}
 	if f.phones.nanp && nanpShape(shape) {
-		last := c.seps[len(c.seps)-1]
+		last := c.seps[c.n-2]
 		return last != ' ' || c.bracket || f.phones.valid(number, digits)
 	}
-	if c.bracket && len(c.groups) > 1 && c.seps[0] == ')' && f.phones.valid(number, digits) {
+	if c.bracket && c.n > 1 && c.seps[0] == ')' && f.phones.valid(number, digits) {
 		return true
 	}
-	if len(c.groups) == 1 && (c.digits < 10 || digits[0] != '0') {
+	if c.n == 1 && (c.digits < 10 || digits[0] != '0') {
 		return false
 	}
 	return digits[0] == '0' && c.digits >= 9 && f.phones.valid(number, digits) ||
-		len(c.groups) >= 3 && c.digits >= 9 && f.phones.valid(number, digits)
+		c.n >= 3 && c.digits >= 9 && f.phones.valid(number, digits)
 }
 
 // attached tells whether the candidate is part of something longer: a word, an
 // identifier, a decimal, a time, an amount.
-func (f *finder) attached(c candidate) bool {
+func (f *finder) attached(c *candidate) bool {
 	s := f.s
 	switch b := at(s, c.start-1); {
 	case wordByte(b) && !nbspBefore(s, c.start), b == '_', b == '#', b == '$', b == '=' && c.digits < 10 && !c.plus:
@@ -234,16 +240,12 @@ func (f *finder) attached(c candidate) bool {
 func nbspBefore(s string, i int) bool { return i >= 2 && s[i-2:i] == "\u00a0" }
 
 // shape writes the lengths of the groups, like "334" for 555-123-4567.
-func (c candidate) shape() string {
-	var b [16]byte
-	n := 0
-	for _, g := range c.groups {
-		if n < len(b) {
-			b[n] = byte('0' + min(g.end-g.start, 9))
-			n++
-		}
+func (c *candidate) shape() string {
+	var b [maxGroups]byte
+	for i, g := range c.groups[:c.n] {
+		b[i] = byte('0' + min(g.end-g.start, 9)) //#nosec G115 -- one digit
 	}
-	return string(b[:n])
+	return string(b[:c.n])
 }
 
 // nanpShape tells North American numbers, with 1 or 001 in front or without.
@@ -252,8 +254,8 @@ func nanpShape(shape string) bool {
 }
 
 // dateLike tells dates, spans of years and clock times.
-func dateLike(s string, c candidate) bool {
-	g := c.groups
+func dateLike(s string, c *candidate) bool {
+	g := c.groups[:c.n]
 	size := func(i int) int { return g[i].end - g[i].start }
 	year := func(i int) bool {
 		y := s[g[i].start:g[i].end]
@@ -275,13 +277,13 @@ func dateLike(s string, c candidate) bool {
 
 // listLike tells grouped amounts (1 234 567), versions, decimals and lists of
 // small numbers.
-func listLike(c candidate, shape string) bool {
+func listLike(c *candidate, shape string) bool {
 	if c.plus || c.bracket {
 		return false
 	}
 	thousands := len(shape) > 1 && shape[0] <= '3' && strings.Trim(shape[1:], "3") == "" && shape != "333"
-	dots := len(c.seps) > 0
-	for _, sep := range c.seps {
+	dots := c.n > 1
+	for _, sep := range c.seps[:c.n-1] {
 		dots = dots && sep == '.'
 	}
 	switch {
@@ -289,7 +291,7 @@ func listLike(c candidate, shape string) bool {
 		return true
 	case dots && shape != "334" && shape != "1334" && shape != "3334" && shape != "22222" && shape != "3322" && shape != "333":
 		return true
-	case len(c.groups) > 5 && !strings.HasPrefix(shape, "22222"):
+	case c.n > 5 && !strings.HasPrefix(shape, "22222"):
 		return true
 	}
 	return strings.Count(shape, "1") > 1

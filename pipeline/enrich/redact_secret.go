@@ -17,7 +17,7 @@ var keyPrefixes = []struct {
 
 // secrets finds bearer tokens, keys with a known prefix, JSON web tokens and
 // private keys.
-func (f *finder) secrets(has uint8) {
+func (f *finder) secrets() {
 	s := f.s
 	f.privateKeys()
 	for i := 0; i < len(s); i++ {
@@ -35,7 +35,7 @@ func (f *finder) secrets(has uint8) {
 			i++
 		}
 		end := start + len(strings.TrimRight(s[start:i], ".-/"))
-		if isSecret(s[start:end], has&hasDigit != 0) || afterBearer(s[:start]) && strings.ContainsAny(s[start:end], "0123456789_-") {
+		if isSecret(s[start:end]) || afterBearer(s[:start]) && strings.ContainsAny(s[start:end], "0123456789_-") {
 			f.add(start, end, kindSecret)
 		}
 	}
@@ -43,8 +43,8 @@ func (f *finder) secrets(has uint8) {
 
 // isSecret tells a token by its prefix. Real keys hold a digit; names made of
 // words do not.
-func isSecret(token string, digits bool) bool {
-	if !digits || !strings.ContainsAny(token, "0123456789") {
+func isSecret(token string) bool {
+	if !strings.ContainsAny(token, "0123456789") {
 		return false
 	}
 	if strings.HasPrefix(token, "eyJ") {

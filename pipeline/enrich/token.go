@@ -14,7 +14,9 @@ type token struct {
 }
 
 // tokens appends the words of s to dst: runs of letters and digits, with single
-// apostrophes inside ("doesn't"; a curly one is made straight).
+// apostrophes inside ("doesn't"; a curly one is made straight). The parts of a
+// URL and the name behind an "@" are no words: what stands in an address says
+// nothing about what a person thinks.
 func tokens(dst []token, s string) []token {
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -24,6 +26,15 @@ func tokens(dst []token, s string) []token {
 		}
 		if c < utf8.RuneSelf && !isAlnum(c) {
 			i++
+			if c == '@' {
+				for i < len(s) && (isAlnum(s[i]) || s[i] == '_') {
+					i++
+				}
+			}
+			continue
+		}
+		if n := urlAt(s[i:]); n > 0 {
+			i += n
 			continue
 		}
 		start := i
@@ -44,7 +55,7 @@ func tokens(dst []token, s string) []token {
 				if i == start || !wordByte(at(s, i+n)) {
 					break
 				}
-			} else if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.M, r) {
+			} else if !unicode.IsLetter(r) && !unicode.IsDigit(r) && (i == start || !unicode.Is(unicode.M, r)) {
 				break
 			}
 			plain = false
@@ -62,6 +73,25 @@ func tokens(dst []token, s string) []token {
 		dst = append(dst, token{start, i, lower})
 	}
 	return dst
+}
+
+// urlAt is the length of the URL that s begins with, or 0.
+func urlAt(s string) int {
+	if s[0]|0x20 != 'h' && s[0]|0x20 != 'w' {
+		return 0
+	}
+	head := s[:min(len(s), 8)]
+	if !hasPrefixFold(head, "http://") && !hasPrefixFold(head, "https://") && !hasPrefixFold(head, "www.") {
+		return 0
+	}
+	if end := strings.IndexAny(s, " \t\n\"<>"); end >= 0 {
+		return end
+	}
+	return len(s)
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // placeholderAt is the length of the placeholder that s begins with, or 0.
