@@ -36,25 +36,34 @@ func (t *intentTally) add(o intentTally) {
 	}
 }
 
+// opinionWeight is what praise and complaint count beside what asks for work:
+// "great app, but please add X" is a request.
+const opinionWeight = 0.6
+
 // intent is the one with the most evidence.
 func (t *intentTally) intent() string {
-	best := -1
+	best, most := IntentOther, 0.0
 	for i, x := range t {
-		if x >= minEvidence && (best < 0 || x > t[best]) {
-			best = i
+		if x < minEvidence {
+			continue
+		}
+		if i == praiseCue || i == complaintCue {
+			x *= opinionWeight
+		}
+		if x > most {
+			best, most = intents[i], x
 		}
 	}
-	if best < 0 {
-		return IntentOther
-	}
-	return intents[best]
+	return best
 }
 
 // lean adds what a sentiment says about the intent: liking and disliking are
-// evidence for praise and complaint, as strong as one cue.
+// evidence for praise and complaint, as strong as one cue. Politeness is not:
+// "please" in a sentence that asks for something says nothing about liking.
 func (t *intentTally) lean(score *float64) {
+	asks := t[bugCue] >= 2 || t[requestCue] >= 2 || t[questionCue] >= 2
 	switch {
-	case score == nil:
+	case score == nil || asks && *score > 0:
 	case *score >= 0.5:
 		t[praiseCue] += 1.5
 	case *score >= 0.2:
@@ -92,7 +101,9 @@ var cueLists = []struct {
 		cannot login, cannot open, cannot sign in, unable to log in, unable to login, unable to open, memory leak`},
 	{cue{bugCue, 2}, `error, errors, fail, fails, failed, failing, failure, hangs, stuck, unable to, timeout, timed out,
 		disappeared, incorrect, incorrectly, wrong result, reproduce, unexpected, unexpectedly, malfunction, doesn't,
-		lag, laggy, vanished, not displayed, not work, undefined, can't even, fix this, please fix, fix it, needs fixing`},
+		lag, laggy, vanished, not displayed, not work, undefined, can't even, fix this, please fix, plz fix, pls fix, fix it, needs fixing, used to work, can't access, can't send,
+		can't see, can't play, can't connect, can't download, can't upload, can't use, can't access, doesn't let, wouldn't let,
+		not able to, isn't loading, lost all, keeps, every time i, suddenly, no longer`},
 	{cue{bugCue, 1}, `can't, cannot, cant, after the update, since the update, after update, latest update, wrong, fix,
 		issue, problem, nothing happens, invalid, missing`},
 	{cue{requestCue, 4}, `feature request, please add, can you add, could you add, pls add, plz add, add support, add an option,
@@ -103,10 +114,15 @@ var cueLists = []struct {
 		proposal, please consider, please include, please allow, please support, please make, please bring, please provide,
 		please give, missing feature, hope you add, hope you can add, hope to see, wish there was, wish there were,
 		wish it had, wish i could, wish you could, wish we could, give us, bring back, let us, allow me to, allow us to,
-		allow users to, needs an option, need an option, would be`},
+		allow users to, needs an option, need an option, would be, please change, please put, please get, please remove,
+		please create, please let, please improve, please update the, please increase, please return, please enable,
+		there should be, there needs to be, needs to be able, no option to, no option for, no way to, it needs, request for,
+		missing an option, lacks an option, would make, looking forward to, hope to have, can you make, can you please,
+		could you please, could we have, can we have, can we get, make it possible`},
 	{cue{requestCue, 2}, `wish, i'd like, i would like, we would like, we'd like, support for, option to, an option, should have,
 		should add, should make, suggest, would prefer, implement, needs to have, need to add, needs more, could use,
-		hopefully, allow, feature, improve, could you make, can you make, add more, i want`},
+		hopefully, allow, feature, improve, could you make, add more, i want, need more, please, pls, plz, more options,
+		should be, used to be able, instead of, at least make`},
 	{cue{requestCue, 1}, `should, would like, need, add, could, better if`},
 	{cue{questionCue, 3}, `how do i, how do we, how do you, how can i, how can we, how to, how should, is there a way,
 		is there any way, is it possible, can you explain, can you tell, does anyone know, not sure how, not sure if,

@@ -49,7 +49,7 @@ func (f *finder) contextOf(c *candidate) int {
 	if verdict != 0 {
 		return verdict
 	}
-	rest := strings.TrimLeft(f.s[c.end:min(len(f.s), c.end+16)], " -,(/:")
+	rest := strings.TrimLeft(f.s[c.end:min(len(f.s), c.end+16)], " -,(:")
 	n := 0
 	for n < len(rest) && isLetter(rest[n]) {
 		n++

@@ -137,7 +137,8 @@ func (f *finder) glued(i int) bool {
 	if i == 0 {
 		return false
 	}
-	return wordByte(c) || c == '_' || (c == '-' || c == '.') && isDigit(at(f.s, i-2))
+	before := at(f.s, i-2)
+	return wordByte(c) || c == '_' || (c == '-' || c == '.') && isDigit(before) || c == '/' && wordByte(before)
 }
 
 // isCard checks digits in the given number of groups: Luhn, the issuer's

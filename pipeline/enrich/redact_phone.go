@@ -182,8 +182,8 @@ func (f *finder) isPhone(c *candidate) bool {
 		return false
 	}
 	number, shape := s[c.start:c.end], c.shape()
-	if dateLike(s, c) {
-		return false
+	if dateLike(s, c) || c.n == 2 && c.seps[0] == '.' && !c.plus {
+		return false // a date, or a decimal
 	}
 	verdict := f.contextOf(c)
 	if verdict <= 0 && listLike(c, shape) || c.digits == 6 && (verdict <= 0 || shape != "222" || c.seps[0] != ' ') {
@@ -210,8 +210,10 @@ func (f *finder) isPhone(c *candidate) bool {
 	if c.n == 1 && (c.digits < 10 || digits[0] != '0') {
 		return false
 	}
-	return digits[0] == '0' && c.digits >= 9 && f.phones.valid(number, digits) ||
-		c.n >= 3 && c.digits >= 9 && f.phones.valid(number, digits)
+	if c.n > 1 && shape[0] == '1' && !c.bracket {
+		return false // "0 204 14128" is a row of a table
+	}
+	return (digits[0] == '0' || c.n >= 3) && c.digits >= 9 && f.phones.valid(number, digits)
 }
 
 // attached tells whether the candidate is part of something longer: a word, an

@@ -213,6 +213,9 @@ func (f *finder) ipv4() {
 		if at(s, end) == '-' && isLetter(at(s, end+1)) || !quad(s[start:end]) || f.near(start, 4, versionWords) {
 			continue
 		}
+		if pinned(s[:start]) {
+			continue
+		}
 		if addr := s[start:end]; strings.HasPrefix(addr, "127.") || addr == "0.0.0.0" {
 			continue // every machine's own: nobody is behind it
 		}
@@ -229,6 +232,18 @@ func quad(s string) bool {
 		parts++
 	}
 	return parts == 4
+}
+
+// pinned tells whether s ends with an operator that a version follows, as in
+// "numpy==1.2.3.4" or "OpenCV => 4.5.5.64".
+func pinned(s string) bool {
+	s = strings.TrimRight(s, " ")
+	for _, op := range [...]string{"==", "=>", ">=", "<=", "~=", "~>", "^"} {
+		if strings.HasSuffix(s, op) {
+			return true
+		}
+	}
+	return false
 }
 
 var versionWords = map[string]bool{

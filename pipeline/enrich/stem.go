@@ -8,9 +8,30 @@ import (
 	"github.com/blevesearch/snowballstem/english"
 )
 
-// stem is the Snowball English stem of a lower-cased word. Words with other
-// than ASCII letters, and very long ones, stay as they are.
+// ownStems keep apart what the stemmer makes one: for it "important" is
+// "import", "customer" is "custom", and "documents" are "documentation".
+var ownStems = map[string]string{
+	"important": "important", "importantly": "important", "importance": "important",
+	"customer": "customer", "customers": "customer", "customer's": "customer",
+	"customize": "customiz", "customized": "customiz", "customizing": "customiz", "customizable": "customiz",
+	"customization": "customiz", "customizations": "customiz", "customise": "customiz", "customised": "customiz",
+	"customising": "customiz", "customisable": "customiz", "customisation": "customiz", "customisations": "customiz",
+	"personalize": "personaliz", "personalized": "personaliz", "personalization": "personaliz",
+	"personalise": "personaliz", "personalised": "personaliz", "personalisation": "personaliz",
+	"accessible": "accessibl", "accessibility": "accessibl", "inaccessible": "accessibl",
+	"localization": "localiz", "localisation": "localiz", "localized": "localiz", "localised": "localiz",
+	"documentation": "documentation", "preference": "preference", "preferences": "preference",
+	"cancellation": "cancellation", "cancellations": "cancellation", "synchronous": "synchronous", "integrity": "integrity",
+	"expense": "expense", "expenses": "expense", "automatic": "automatic", "automatically": "automatic",
+	"costly": "costly", "past": "past-time",
+}
+
+// stem is the Snowball English stem of a lower-cased word, but for ownStems.
+// Words with other than ASCII letters, and very long ones, stay as they are.
 func stem(word string) string {
+	if own, ok := ownStems[word]; ok {
+		return own
+	}
 	if len(word) < 3 || len(word) > 40 {
 		return word
 	}
