@@ -1,0 +1,304 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"upshot.dev/upshot/pipeline/stats"
+)
+
+// The smallest sizes that are worth a headline, and the fewest units that one
+// is looked for in. They do not depend on what the numbers turned out to be.
+const (
+	smallUsers    = 1.10 // factor, active users
+	smallCount    = 1.30 // factor, tickets and feedback
+	smallShare    = 0.05 // CSAT, adoption
+	smallNegative = 0.10 // negative share of a theme
+	smallMood     = 0.15 // mean sentiment, on -1..1
+	smallNPS      = 10.0 // points
+	smallTrend    = 0.02 // share of feedback over the whole history
+	smallPlanNPS  = 15.0 // points between a group and the rest
+	smallPlatform = 0.10 // adoption between a group and the rest
+
+	fewTheme = 12  // items of a theme in the whole window
+	fewItems = 10  // items of a theme now, for its negative share
+	fewScore = 20  // answers now
+	fewGroup = 30  // answers of a group
+	fewUsers = 100 // active users of a group
+	fewTrend = 60  // items of a theme in the whole history
+)
+
+// finding is one comparison that was looked at, with the sentence it would be.
+type finding struct {
+	Headline
+	// topic joins findings that say the same thing; the strongest speaks.
+	topic string
+	// p is unadjusted; NaN where there is too little data to look.
+	p float64
+	// size is the effect in units of the smallest one worth a headline.
+	size float64
+	null float64 // the effect that is no change: 0, or 1 for ratios
+}
+
+// words are the phrases that depend on the length of the period.
+type words struct{ this, each, many string }
+
+func wordsFor(grain string) words {
+	switch grain {
+	case "day":
+		return words{"day", "on such a day", "days"}
+	case "month":
+		return words{"month", "a month", "months"}
+	default:
+		return words{"week", "a week", "weeks"}
+	}
+}
+
+// look makes all comparisons of the evidence.
+func (e *evidence) look() []finding {
+	w := wordsFor(e.grain)
+	var out []finding
+	out = append(out, e.lookCounts(w)...)
+	out = append(out, e.lookScores(w)...)
+	for _, f := range e.features {
+		before, now := recent(f.points)
+		out = append(out, shareFinding("adoption", "adoption/"+f.name, "Adoption of "+f.name, "adoption", w, shareChange(before, now), smallShare, "up", fewUsers))
+	}
+	for _, t := range e.themes {
+		out = append(out, e.lookTheme(t, w)...)
+	}
+	out = append(out, e.lookSegments(w)...)
+	return out
+}
+
+func (e *evidence) lookCounts(w words) []finding {
+	before, now := e.rates(e.users)
+	users := e.countFinding("active_users", "change/active_users", "Active users", "adoption", w, countChange(before, now), smallUsers, "up")
+	before, now = e.rates(e.tickets)
+	tickets := e.countFinding("ticket_volume", "change/tickets", "Tickets", "support", w, countChange(before, now), smallCount, "down")
+	return []finding{users, tickets}
+}
+
+func (e *evidence) lookScores(w words) []finding {
+	before, now := recent(e.csat)
+	out := []finding{shareFinding("csat", "csat", "CSAT", "csat", w, shareChange(before, now), smallShare, "up", fewScore)}
+
+	answers, last := recent(e.nps)
+	l := npsChange(answers, last)
+	f := newFinding("change", "change/nps", "nps", "nps", l, 0)
+	f.Unit, f.Method, f.size = "points", "MOVER interval, spread between the "+w.many, math.Abs(l.effect.Value)/smallNPS
+	f.Text = fmt.Sprintf("NPS %s to %s from %s over the %d %s before (%s).", verb(l.effect.Value), FormatValue(&l.now, "nps"), FormatValue(&l.before, "nps"), l.over, w.many, change(l, "points"))
+	f.Tone = tone(l.effect.Value, "up")
+	out = append(out, f.needs(last.n() >= fewScore))
+
+	moods, mood := recent(e.mood)
+	l = meanChange(moods, mood)
+	f = newFinding("change", "change/sentiment", "sentiment", "sentiment", l, 0)
+	f.Unit, f.Method, f.size = "mean", "Welch interval, spread between the "+w.many, math.Abs(l.effect.Value)/smallMood
+	f.Text = fmt.Sprintf("Mean sentiment %s to %s from %s over the %d %s before (%s).", verb(l.effect.Value), FormatValue(&l.now, "mean"), FormatValue(&l.before, "mean"), l.over, w.many, change(l, "mean"))
+	f.Tone = tone(l.effect.Value, "up")
+	return append(out, f.needs(mood.N >= fewScore))
+}
+
+// lookTheme looks at how much is said about a theme, at how it is said, and at
+// its slow trend.
+func (e *evidence) lookTheme(t themeSeries, w words) []finding {
+	counts, current := e.rates(t.items)
+	total := current.Count
+	for _, r := range counts {
+		total += r.Count
+	}
+	count := e.countFinding("themes", "change/theme/"+t.id, "Feedback about "+t.name, "themes", w, countChange(counts, current), smallCount, "")
+	count.topic = "theme/" + t.id
+	last := len(t.items) - 1
+	if last >= 0 && t.items[last] > 0 && 2*t.negative[last] >= t.items[last] && count.Effect.Value != nil && count.size >= 1 && *count.Effect.Value > 1 {
+		count.Tone = "bad"
+	}
+
+	shares := make([]split, len(t.items))
+	negatives := make([]split, len(t.items))
+	var all int64
+	for i := range t.items {
+		shares[i] = split{t.items[i], e.items[i]}
+		negatives[i] = split{t.negative[i], t.items[i]}
+		all += t.items[i]
+	}
+	before, now := recent(negatives)
+	l := shareChange(before, now)
+	negative := newFinding("change", "change/negative/"+t.id, "themes", "themes", l, 0)
+	negative.Unit, negative.Method, negative.size = "percentage_points", "Newcombe interval, spread between the "+w.many, math.Abs(l.effect.Value)/smallNegative
+	negative.Text = fmt.Sprintf("Of the feedback about %s %s is negative, %s from %s over the %d %s before (%s).", t.name, FormatValue(&l.now, "ratio"), upDown(l.effect.Value), FormatValue(&l.before, "ratio"), l.over, w.many, change(l, "percentage_points"))
+	negative.Tone = tone(l.effect.Value, "down")
+
+	l = shareTrend(shares)
+	trend := newFinding("trend", "trend/theme/"+t.id, "themes", "themes", l, 0)
+	trend.Unit, trend.Method, trend.size = "percentage_points", "trend of shares, quasi-binomial", math.Abs(l.effect.Value)/smallTrend
+	trend.Text = fmt.Sprintf("%s %s slowly from about %s to %s of all feedback over %d %s (%s).", t.name, grewShrank(l.effect.Value), FormatValue(&l.before, "ratio"), FormatValue(&l.now, "ratio"), l.over, w.many, change(l, "percentage_points"))
+	trend.topic = "trend/" + t.id
+	return []finding{
+		count.needs(total >= fewTheme),
+		negative.needs(now.n >= fewItems),
+		trend.needs(all >= fewTrend && !onlyDiluted(t.items, l.effect.Value)),
+	}
+}
+
+// onlyDiluted: a share that shrinks while as much is said as ever shrinks only
+// because something else grows, which is that one's headline.
+func onlyDiluted(items []int64, change float64) bool {
+	if !(change < 0) {
+		return false
+	}
+	third := len(items) / 3
+	var first, last int64
+	for i := range third {
+		first += items[i]
+		last += items[len(items)-1-i]
+	}
+	return float64(last) > 0.8*float64(first)
+}
+
+func (e *evidence) lookSegments(w words) []finding {
+	var out []finding
+	for _, g := range e.plans {
+		l := level{now: g.in.interval().Value, before: g.others.interval().Value, n: g.in.n()}
+		l.effect = stats.DifferenceMOVER(g.in.interval(), g.others.interval())
+		l.p = normalP(l.effect)
+		f := newFinding("segment", "segment/nps/plan/"+g.name, "nps", "nps", l, 0)
+		f.Unit, f.Method, f.topic, f.size = "points", "MOVER interval", "segment/nps/plan", math.Abs(l.effect.Value)/smallPlanNPS
+		f.Text = fmt.Sprintf("NPS on the plan %s is %s, against %s on the others (difference %s) over the last %d %s.", g.name, FormatValue(&l.now, "nps"), FormatValue(&l.before, "nps"), change(l, "points"), segmentPeriods, w.many)
+		f.Tone = tone(l.effect.Value, "up")
+		out = append(out, f.needs(g.in.n() >= fewGroup && g.others.n() >= fewGroup))
+	}
+	for _, feature := range e.platforms {
+		for _, g := range feature.points {
+			out = append(out, platformFinding(feature.name, g, w))
+		}
+	}
+	return out
+}
+
+func platformFinding(feature string, g group[split], w words) finding {
+	l := level{now: ratio(g.in), before: ratio(g.others), n: g.in.n + g.others.n}
+	c := stats.ShareTest(g.in.k, g.in.n, g.others.k, g.others.n, stats.Level)
+	l.effect, l.p = c.Interval, c.P
+	f := newFinding("segment", "segment/adoption/"+feature+"/"+g.name, "adoption", "adoption", l, 0)
+	f.Unit, f.Method, f.topic, f.size = "percentage_points", "Newcombe interval", "segment/adoption/"+feature, math.Abs(l.effect.Value)/smallPlatform
+	manner := "is used by"
+	if l.now > 10*l.before {
+		manner = "is used almost only on " + g.name + ": by"
+	}
+	f.Text = fmt.Sprintf("%s %s %s of the active users on %s, against %s elsewhere (difference %s), over the last %d %s.", feature, manner, FormatValue(&l.now, "ratio"), g.name, FormatValue(&l.before, "ratio"), change(l, "percentage_points"), segmentPeriods, w.many)
+	f.Tone = "neutral"
+	return f.needs(g.in.n >= fewUsers && g.others.n >= fewUsers)
+}
+
+func ratio(s split) float64 {
+	if s.n == 0 {
+		return math.NaN()
+	}
+	return float64(s.k) / float64(s.n)
+}
+
+// countFinding is the comparison of a count with the periods before.
+func (e *evidence) countFinding(metric, key, subject, section string, w words, l level, small float64, better string) finding {
+	f := newFinding("change", key, metric, section, l, 1)
+	f.Unit, f.Method = "times", fmt.Sprintf("spread between the %d %s before, at least Poisson's", l.over, w.many)
+	ratio := l.effect.Value
+	if math.IsNaN(ratio) {
+		ratio = l.effect.Low
+	}
+	f.size = math.Abs(math.Log(max(ratio, 1e-3))) / math.Log(small)
+	direction := math.Log(max(ratio, 1e-3))
+	from := "about " + FormatValue(&l.before, "items") + " " + w.each
+	if l.before == 0 {
+		from = "none " + w.each
+	}
+	f.Text = fmt.Sprintf("%s %s to %s from %s (%s).", subject, verb(direction), FormatValue(&l.now, "items"), from, change(l, "times"))
+	f.Tone = tone(direction, better)
+	last := len(e.usable) - 1
+	return f.needs(last >= 0 && (e.usable[last] || direction > 0))
+}
+
+// shareFinding is the comparison of a share with the periods before.
+func shareFinding(metric, key, subject, section string, w words, l level, small float64, better string, few int64) finding {
+	f := newFinding("change", "change/"+key, metric, section, l, 0)
+	f.Unit, f.Method, f.size = "percentage_points", "Newcombe interval, spread between the "+w.many, math.Abs(l.effect.Value)/small
+	f.Text = fmt.Sprintf("%s %s to %s from %s over the %d %s before (%s).", subject, verb(l.effect.Value), FormatValue(&l.now, "ratio"), FormatValue(&l.before, "ratio"), l.over, w.many, change(l, "percentage_points"))
+	f.Tone = tone(l.effect.Value, better)
+	return f.needs(l.n >= few)
+}
+
+func newFinding(kind, key, metric, section string, l level, null float64) finding {
+	return finding{
+		Headline: Headline{
+			Key: key, Kind: kind, Section: section, SQL: "queries/metrics/" + metric + ".sql",
+			Effect: Estimate{N: l.n, Value: ptr(l.effect.Value), Low: ptr(l.effect.Low), High: ptr(l.effect.High)},
+		},
+		topic: key, p: l.p, null: null,
+	}
+}
+
+// needs drops a comparison that too little stands behind: it is not looked at
+// and does not count among the comparisons.
+func (f finding) needs(enough bool) finding {
+	if !enough {
+		f.p = math.NaN()
+	}
+	return f
+}
+
+// change writes an effect with its interval: "×4.6, 95% 3.1 to 6.8".
+func change(l level, unit string) string {
+	e := Estimate{Value: ptr(l.effect.Value), Low: ptr(l.effect.Low), High: ptr(l.effect.High)}
+	if unit == "percentage_points" || unit == "points" {
+		return fmt.Sprintf("%s points, 95%% %s to %s", points(l.effect.Value, unit), points(l.effect.Low, unit), points(l.effect.High, unit))
+	}
+	iv := Interval(e, unit)
+	if e.Value == nil {
+		return iv
+	}
+	return FormatValue(e.Value, unit) + ", " + iv
+}
+
+func points(x float64, unit string) string {
+	if unit == "percentage_points" {
+		x *= 100
+	}
+	if math.Abs(x) >= 9.95 {
+		return signed(x, 0)
+	}
+	return signed(x, 1)
+}
+
+func verb(direction float64) string {
+	if direction < 0 {
+		return "fell"
+	}
+	return "rose"
+}
+
+func upDown(direction float64) string {
+	if direction < 0 {
+		return "down"
+	}
+	return "up"
+}
+
+func grewShrank(direction float64) string {
+	if direction < 0 {
+		return "shrank"
+	}
+	return "grew"
+}
+
+// tone says whether a direction is good, given which one is better.
+func tone(direction float64, better string) string {
+	switch {
+	case better == "" || direction == 0:
+		return "neutral"
+	case (direction > 0) == (better == "up"):
+		return "good"
+	default:
+		return "bad"
+	}
+}
