@@ -45,6 +45,7 @@ func Records(body []byte) ([]record.Record, []record.FieldError) {
 				e.Pointer = "/" + strconv.Itoa(i) + e.Pointer
 			}
 			if len(faults) < maxFaults {
+				e.Pointer = clip(e.Pointer) // an unknown key may be of any length
 				faults = append(faults, e)
 			}
 		}
@@ -72,7 +73,7 @@ func splitRecords(body []byte) (items []json.RawMessage, several bool, fault *re
 	d := json.NewDecoder(bytes.NewReader(body))
 	if body[0] == '[' {
 		if err := d.Decode(&items); err != nil {
-			return wrong("", notJSON(err, d.InputOffset()).Error())
+			return wrong("", notJSON(err, len(body)).Error())
 		}
 		if _, err := d.Token(); err != io.EOF {
 			return wrong("", "has text after the array")
@@ -90,7 +91,7 @@ func splitRecords(body []byte) (items []json.RawMessage, several bool, fault *re
 			if len(items) > 0 {
 				pointer = "/" + strconv.Itoa(len(items))
 			}
-			return wrong(pointer, notJSON(err, d.InputOffset()).Error())
+			return wrong(pointer, notJSON(err, len(body)).Error())
 		}
 		items = append(items, item)
 	}

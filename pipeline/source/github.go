@@ -1,7 +1,9 @@
 package source
 
 import (
+	"bytes"
 	"net/http"
+	"net/url"
 
 	"upshot.dev/upshot/pipeline/record"
 )
@@ -11,7 +13,7 @@ func init() {
 		Type:  "github",
 		Title: "GitHub",
 		Gives: []record.Table{record.Releases},
-		Doc: "Add a webhook with this address, content type application/json, a secret, and the events " +
+		Doc: "Add a webhook with this address, a secret (either content type is read), and the events " +
 			"Releases, Deployments and Deployment statuses. GitHub does not redeliver by itself: what it " +
 			"could not deliver is redelivered by hand from the webhook's page.",
 		Scheme:    mustProfile("github"),
@@ -37,7 +39,15 @@ func parseGitHub(d Delivery) Parsed {
 	if event == "ping" {
 		return Parsed{}
 	}
-	body, err := decodeJSON(d.Body)
+	raw := d.Body
+	if fields, ok := bytes.CutPrefix(raw, []byte("payload=")); ok { // GitHub's default content type
+		text, err := url.QueryUnescape(string(fields))
+		if err != nil {
+			return rejected("payload is not a valid form field")
+		}
+		raw = []byte(text)
+	}
+	body, err := decodeJSON(raw)
 	if err != nil {
 		return rejected(err.Error())
 	}
@@ -90,9 +100,6 @@ func githubRelease(body value) Parsed {
 		URL:     rel.at("html_url").text(),
 		Service: body.at("repository", "full_name").text(),
 		Status:  "succeeded",
-	}
-	if rel.at("prerelease").yes() {
-		r.Environment = "prerelease"
 	}
 	return one(r)
 }

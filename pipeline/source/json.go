@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -19,12 +20,17 @@ import (
 // payloads stay below 20.
 const MaxDepth = 64
 
+// maxDigits bounds a row of digits in a number. Ids have 40 at most; arithmetic
+// on a number takes time that grows with the square of its length.
+const maxDigits = 1000
+
 // CheckJSON is the cheap look at a JSON body before anything parses it: valid
-// UTF-8, and brackets nested at most MaxDepth deep. It does not check the
-// syntax. NUL characters written as an escape in a string are allowed: they
+// UTF-8, brackets nested at most MaxDepth deep, and no number of more than a
+// thousand digits in a row. It does not check the syntax. NUL characters written as an escape in a string are allowed: they
 // are removed on reading. Errors are fault.Invalid.
 func CheckJSON(body []byte) error {
-	depth, inString, escaped, ascii := 0, false, false, true
+	depth, digits := 0, 0
+	inString, escaped, ascii := false, false, true
 	for i, c := range body {
 		if c >= utf8.RuneSelf {
 			ascii = false
@@ -41,6 +47,13 @@ func CheckJSON(body []byte) error {
 			}
 			continue
 		}
+		if '0' <= c && c <= '9' {
+			if digits++; digits > maxDigits {
+				return fault.Invalidf("a number has more than %d digits at byte %d", maxDigits, i)
+			}
+			continue
+		}
+		digits = 0
 		switch c {
 		case '"':
 			inString, escaped = true, false
@@ -86,7 +99,7 @@ func decodeJSON(body []byte) (value, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return value{}, notJSON(err, d.InputOffset())
+		return value{}, notJSON(err, len(body))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return value{}, fault.Invalidf("there is text after the JSON value, at byte %d", d.InputOffset())
@@ -97,11 +110,15 @@ func decodeJSON(body []byte) (value, error) {
 	return value{v}, nil
 }
 
-// notJSON words a syntax error. The decoder's own words quote single
-// characters at most.
-func notJSON(err error, at int64) error {
-	if err == io.ErrUnexpectedEOF || err == io.EOF { //nolint:errorlint // the decoder returns them bare
-		return fault.Invalidf("the JSON is cut off after byte %d", at)
+// notJSON words a syntax error of a text of size bytes. The decoder's own words
+// quote single characters at most.
+func notJSON(err error, size int) error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fault.Invalidf("the JSON is cut off after %d bytes", size)
+	case errors.As(err, &syntax):
+		return fault.Invalidf("not valid JSON at byte %d: %w", syntax.Offset, err)
 	}
 	return fault.Invalidf("not valid JSON: %w", err)
 }

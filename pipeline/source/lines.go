@@ -185,6 +185,10 @@ func formFields(body []byte) (json.RawMessage, error) {
 	}
 	object := make(map[string]any, len(fields))
 	for name, values := range fields {
+		// Percent encoding can hold any bytes.
+		if !utf8.ValidString(name + strings.Join(values, "")) {
+			return nil, errors.New("text is not valid UTF-8")
+		}
 		if len(values) == 1 {
 			object[name] = values[0]
 			continue
@@ -195,12 +199,7 @@ func formFields(body []byte) (json.RawMessage, error) {
 		}
 		object[name] = list
 	}
-	// Percent encoding can hold any bytes.
-	raw := value{object}.encode()
-	if !utf8.Valid(raw) {
-		return nil, errors.New("text is not valid UTF-8")
-	}
-	return raw, nil
+	return value{object}.encode(), nil
 }
 
 // jsonValues gives each top-level value. After a syntax error nothing more can
@@ -223,7 +222,7 @@ func jsonValues(r io.Reader) iter.Seq2[json.RawMessage, error] {
 				yield(nil, fmt.Errorf("a JSON value is longer than %d bytes", maxValue))
 				return
 			case err != nil:
-				yield(nil, notJSON(err, d.InputOffset()))
+				yield(nil, notJSON(err, 2*maxValue-limited.left))
 				return
 			}
 			if !yield(raw, CheckJSON(raw)) {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -43,6 +44,7 @@ type mapping struct {
 	format string
 	prog   *program
 	tests  []mappingTest
+	lines  []int // of the tests
 }
 
 // Formats of what a mapping reads.
@@ -70,16 +72,24 @@ func FromMapping(file string, data []byte) (*Source, error) {
 		return nil, fault.Invalidf("%s is larger than %d bytes", file, maxMapping)
 	}
 	var doc yaml.Node
-	if err := yaml.Load(data, &doc); err != nil {
-		return nil, fault.Invalidf("%s: %w", file, err)
-	}
 	r := mappingReader{file: file, doc: &doc}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fault.Invalidf("%s is empty", file)
+	}
+	if err := yaml.Load(data, &doc); err != nil {
+		r.yaml(err, 1)
+		return nil, r.err()
+	}
 	var f mappingFile
 	if err := doc.Load(&f, yaml.WithKnownFields()); err != nil {
 		r.yaml(err, 0)
 	}
 	scheme := r.scheme(&f.Verify)
 	m := &mapping{file: file, format: f.Format, tests: f.Tests}
+	_, list := r.find("tests")
+	for _, item := range list.Content {
+		m.lines = append(m.lines, item.Line)
+	}
 	if !mappingName.MatchString(f.Name) {
 		r.bad("name", "must be of a-z, 0-9, - and _, not %q", f.Name)
 	}
@@ -91,8 +101,8 @@ func FromMapping(file string, data []byte) (*Source, error) {
 		r.program(err, f.Records)
 	}
 	m.prog = prog
-	if len(r.faults) > 0 {
-		return nil, fault.Invalidf("%s", strings.Join(r.faults, "\n"))
+	if err := r.err(); err != nil {
+		return nil, err
 	}
 	s := &Source{
 		Type: f.Name, Title: f.Name, Gives: record.Tables(), Scheme: scheme,
@@ -112,34 +122,49 @@ type mappingReader struct {
 	file    string
 	doc     *yaml.Node
 	profile string // the named profile, if verify is a name
-	faults  []string
+	faults  []lineFault
+}
+
+type lineFault struct {
+	line int
+	text string
 }
 
 func (r *mappingReader) add(line int, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Sprintf("%s:%d: %s", r.file, line, fmt.Sprintf(format, args...)))
+	r.faults = append(r.faults, lineFault{line, fmt.Sprintf(format, args...)})
+}
+
+// err has every fault in the order of the file.
+func (r *mappingReader) err() error {
+	if len(r.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.faults, func(a, b lineFault) int { return a.line - b.line })
+	lines := make([]string, 0, len(r.faults))
+	for _, f := range r.faults {
+		lines = append(lines, fmt.Sprintf("%s:%d: %s", r.file, f.line, f.text))
+	}
+	return fault.Invalidf("%s", strings.Join(lines, "\n"))
 }
 
 // bad reports a fault of a top-level key, at the key's line.
 func (r *mappingReader) bad(key, format string, args ...any) {
-	line := 1
-	if n := r.key(key); n != nil {
-		line = n.Line
-	}
+	line, _ := r.find(key)
 	r.add(line, key+": "+format, args...)
 }
 
-// key finds a top-level key.
-func (r *mappingReader) key(name string) *yaml.Node {
+// find gives a top-level key's line, 1 when it is not there, and its value.
+func (r *mappingReader) find(name string) (line int, of *yaml.Node) {
 	root := r.doc
 	if root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
 		root = root.Content[0]
 	}
 	for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value == name {
-			return root.Content[i]
+			return root.Content[i].Line, root.Content[i+1]
 		}
 	}
-	return nil
+	return 1, &yaml.Node{}
 }
 
 // notFound is the decoder's message, which speaks of Go types.
@@ -190,10 +215,7 @@ func (r *mappingReader) scheme(n *yaml.Node) Scheme {
 // program reports a fault of the jq program, at the line inside it where the
 // parser can tell.
 func (r *mappingReader) program(err error, text string) {
-	line := 1
-	if n := r.key("records"); n != nil {
-		line = n.Line
-	}
+	line, _ := r.find("records")
 	var at *syntaxError
 	if errors.As(err, &at) {
 		// A block scalar begins on the line after its key.

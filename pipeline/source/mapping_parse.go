@@ -50,7 +50,7 @@ func (m *mapping) item(p *Parsed, item int, input json.RawMessage, headers map[s
 			if !f.Unknown {
 				bad = append(bad, f)
 			} else if len(p.Warnings) < maxFaults {
-				p.Warnings = append(p.Warnings, fmt.Sprintf("item %d: %s", item, f.Error()))
+				p.Warnings = append(p.Warnings, fmt.Sprintf("item %d: %s %s", item, clip(f.Pointer), f.Detail))
 			}
 		}
 		if len(bad) > 0 {

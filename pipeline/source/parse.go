@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strings"
 
 	"upshot.dev/upshot/pipeline/record"
@@ -36,6 +37,7 @@ func Parse(src *Source, d Delivery) (p Parsed) {
 		p.Records = append(p.Records, r)
 		p.Items = append(p.Items, item)
 	}
+	slices.SortStableFunc(p.Rejects, func(a, b Reject) int { return a.Item - b.Item })
 	return p
 }
 
@@ -66,18 +68,29 @@ func contentID(source string, r record.Record) (string, error) {
 // maxReasons bounds a reject's text.
 const maxReasons = 5
 
-// explain names the fields that are wrong. Details are those of the record
-// package, which quote enumeration words at most.
+// explain names the fields that are wrong, without their values.
 func explain(faults []record.FieldError) string {
 	var reasons []string
 	for _, f := range faults[:min(len(faults), maxReasons)] {
-		name := strings.TrimPrefix(f.Pointer, "/")
+		name := clip(strings.TrimPrefix(f.Pointer, "/"))
 		if name == "" {
 			name = "record"
 		}
-		reasons = append(reasons, name+" "+f.Detail)
+		// The value that was wrong may be anybody's, once fields are mixed up.
+		detail, _, _ := strings.Cut(f.Detail, `, not "`)
+		reasons = append(reasons, name+" "+detail)
 	}
 	return strings.Join(reasons, "; ")
+}
+
+// maxName is how much of a sender's own key a message shows, in bytes.
+const maxName = 200
+
+func clip(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxName], "") + "..."
 }
 
 // rejected is a delivery of which nothing could be understood.

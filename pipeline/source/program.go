@@ -22,10 +22,14 @@ const (
 	maxOutputs = 10_000
 )
 
-// withheld are the functions that a mapping may not have: they make the result
-// depend on more than the input, or stop the program half-way. They are hidden
-// behind definitions of the same name.
+// withheld hides functions behind definitions of the same name: those that make
+// the result depend on more than the input or stop the program half-way, and
+// those that read JSON or numbers out of texts without a bound.
 const withheld = `
+def _fromjson: fromjson;
+def fromjson: _bounded | _fromjson;
+def _tonumber: tonumber;
+def tonumber: _bounded | _tonumber;
 def now: error("now is not available: a mapping gives the same records every time");
 def localtime: error("localtime is not available: use gmtime");
 def strflocaltime($f): error("strflocaltime is not available: use strftime");
@@ -70,11 +74,22 @@ func compile(text string) (*program, error) {
 		return nil, errors.New("import and include are not available")
 	}
 	q.FuncDefs = append(hidden.FuncDefs, q.FuncDefs...)
-	code, err := gojq.Compile(q, gojq.WithVariables([]string{"$headers"}))
+	code, err := gojq.Compile(q,
+		gojq.WithVariables([]string{"$headers"}), gojq.WithFunction("_bounded", 0, 0, bounded))
 	if err != nil {
 		return nil, err
 	}
 	return &program{code}, nil
+}
+
+// bounded passes on what CheckJSON finds harmless to read.
+func bounded(v any, _ []any) any {
+	if s, ok := v.(string); ok {
+		if err := CheckJSON([]byte(s)); err != nil {
+			return err
+		}
+	}
+	return v
 }
 
 // run gives the program's outputs as JSON. The input is decoded for each run,

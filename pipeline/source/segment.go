@@ -122,9 +122,11 @@ func segmentItem(source, kind string, item, batch value) (r record.Record, reaso
 	if merged := mergeContext(batch.at("context"), item.at("context")); merged.v != nil {
 		m["context"] = merged.v
 	}
-	sent := item.at("sentAt").time()
+	// The batch's clock is the later of the two: some clients stamp an item
+	// when it is queued and send it again with the same stamp.
+	sent := batch.at("sentAt").time()
 	if sent.IsZero() {
-		sent = batch.at("sentAt").time()
+		sent = item.at("sentAt").time()
 	}
 	r = segmentRecord(kind, item)
 	r.SentAt = sent

@@ -30,7 +30,7 @@ func RunTests(s *Source) error {
 			name = fmt.Sprintf("number %d", i+1)
 		}
 		if err := s.runTest(t); err != nil {
-			faults = append(faults, fmt.Sprintf("%s:%d: test %s: %v", s.mapping.file, max(t.Payload.Line, 1), name, err))
+			faults = append(faults, fmt.Sprintf("%s:%d: test %s: %v", s.mapping.file, s.mapping.lines[i], name, err))
 		}
 	}
 	if len(faults) > 0 {

@@ -399,4 +399,3 @@ func hubspotURL(u *url.URL) string {
 
 // contains keeps the checks above on one line.
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
-

@@ -56,6 +56,11 @@ var zendeskChannels = map[string]string{
 	"twitter": "social", "facebook": "social", "instagram_dm": "social", "any_channel": "social",
 }
 
+var (
+	zendeskStatuses   = []string{"new", "open", "pending", "hold", "solved", "closed"}
+	zendeskPriorities = []string{"low", "normal", "high", "urgent"}
+)
+
 func parseZendesk(d Delivery) Parsed {
 	body, err := decodeJSON(d.Body)
 	if err != nil {
@@ -91,6 +96,14 @@ func parseZendesk(d Delivery) Parsed {
 		if r.Public == nil {
 			r.Public = comment.at("public").boolean()
 		}
+	case "status":
+		if r.Status == "" {
+			r.Status = zendeskWord(event.at("current"), zendeskStatuses...)
+		}
+	case "priority":
+		if r.Priority == "" {
+			r.Priority = zendeskWord(event.at("current"), zendeskPriorities...)
+		}
 	case "rated":
 		return zendeskRating(r, event, detail)
 	}
@@ -119,8 +132,8 @@ func zendeskTicket(body, detail value) record.Record {
 		OccurredAt: body.at("time").time(),
 		TicketID:   id,
 		Subject:    detail.at("subject").text(),
-		Status:     zendeskWord(detail.at("status"), "new", "open", "pending", "hold", "solved", "closed"),
-		Priority:   zendeskWord(detail.at("priority"), "low", "normal", "high", "urgent"),
+		Status:     zendeskWord(detail.at("status"), zendeskStatuses...),
+		Priority:   zendeskWord(detail.at("priority"), zendeskPriorities...),
 		Channel:    zendeskChannels[first(value{detail.at("via", "channel").word()}, value{detail.at("channel").word()})],
 		Team:       detail.at("group_id").text(),
 		Assignee:   detail.at("assignee_id").text(),
