@@ -36,7 +36,9 @@ type Row struct {
 // Feedback is what enrichment adds to a row with text. The lists themes,
 // mention_sentences, mention_sentiments and mention_intents are parallel: one
 // entry per theme mentioned, in order of first appearance. The view mentions
-// unfolds them, so a row and its mentions can never disagree.
+// unfolds them, so a row and its mentions can never disagree. Where Sentiment
+// is null nothing was scored: the zeros in mention_sentiments mean nothing then
+// and the view shows null.
 type Feedback struct {
 	Text              string           `parquet:"text,optional"`
 	Redactions        map[string]int64 `parquet:"redactions,optional"`
@@ -47,7 +49,7 @@ type Feedback struct {
 	Intent            string           `parquet:"intent,optional,dict"`
 	Themes            []string         `parquet:"themes,list"`
 	MentionSentences  []string         `parquet:"mention_sentences,list"`
-	MentionSentiments []*float64       `parquet:"mention_sentiments,list"`
+	MentionSentiments []float64        `parquet:"mention_sentiments,list"`
 	MentionIntents    []string         `parquet:"mention_intents,list"`
 	Keyphrases        []string         `parquet:"keyphrases,list"`
 	EnrichVersion     string           `parquet:"enrich_version,optional,dict"`

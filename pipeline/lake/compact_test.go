@@ -1,0 +1,242 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"upshot.dev/upshot/pipeline/env"
+	"upshot.dev/upshot/pipeline/env/memenv"
+	"upshot.dev/upshot/pipeline/record"
+)
+
+const testDay = "2026-11-01"
+
+var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// failing is a store whose n-th write or removal fails, before or after it
+// took effect: the process died there.
+type failing struct {
+	env.Store
+	n     int
+	after bool
+}
+
+var errDied = errors.New("the process died here")
+
+func (f *failing) step(do func() error) error {
+	f.n--
+	if f.n == 0 && !f.after {
+		return errDied
+	}
+	err := do()
+	if f.n == 0 {
+		return errDied
+	}
+	return err
+}
+
+func (f *failing) Put(ctx context.Context, key string, r io.Reader) error {
+	return f.step(func() error { return f.Store.Put(ctx, key, r) })
+}
+
+func (f *failing) Create(ctx context.Context, key string, r io.Reader) error {
+	return f.step(func() error { return f.Store.Create(ctx, key, r) })
+}
+
+func (f *failing) Remove(ctx context.Context, key string) error {
+	return f.step(func() error { return f.Store.Remove(ctx, key) })
+}
+
+// view is what a reader sees of a day: of the rows that are the same the one
+// that ranks first, in any tier.
+func view(t *rapid.T, s env.Blobs, table string) []string {
+	m, err := newMerge(specs[table])
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := listTable(t.Context(), s, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range days {
+		for _, f := range slices.Concat(d.base, d.hot) {
+			if err := m.read(t.Context(), s, f.Key, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	m.unique()
+	var out []string
+	for _, r := range m.rows {
+		out = append(out, strings.Join(describeValues(r.row), " "))
+	}
+	return out
+}
+
+// TestCompactionNeverShowsThroughTheView drives random writes and compactions
+// that die at any step, and compares what a reader sees after each of them.
+func TestCompactionNeverShowsThroughTheView(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := t.Context()
+		clock := memenv.NewClock(noon)
+		s := memenv.NewStore(clock)
+		table := string(record.Events)
+		for step := range rapid.IntRange(1, 4).Draw(t, "steps") {
+			n := rapid.IntRange(1, 6).Draw(t, "rows")
+			var rows []record.EventRow
+			for range n {
+				rows = append(rows, record.EventRow{Kind: "track", Row: record.Row{
+					EventID: rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}).Draw(t, "id"), Source: "s",
+					ReceivedAt: rapid.Int64Range(0, 3).Draw(t, "received"), DeliveryID: fmt.Sprint(step),
+					OccurredAt: rapid.Int64Range(0, 3).Draw(t, "occurred") * 1000,
+				}})
+			}
+			if err := WriteHot(ctx, s, table, testDay, fmt.Sprintf("batch-%d", step), rows); err != nil {
+				t.Fatal(err)
+			}
+			want := view(t, s, table)
+			clock.Advance(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+			broken := &failing{s, rapid.IntRange(0, 8).Draw(t, "dies at"), rapid.Bool().Draw(t, "after")}
+			opts := CompactOptions{
+				Clock: clock, Grace: time.Duration(rapid.IntRange(0, 1).Draw(t, "grace")) * time.Hour,
+				BucketBytes: rapid.SampledFrom([]int64{1 << 30, 2000}).Draw(t, "bucket"),
+			}
+			if _, err := Compact(ctx, broken, opts); err != nil && !errors.Is(err, errDied) {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, view(t, s, table)); diff != "" {
+				t.Fatalf("after a compaction that died at %d (-want +got):\n%s", broken.n, diff)
+			}
+		}
+		// Undisturbed, it ends with base files only, each row once.
+		want := view(t, s, table)
+		clock.Advance(2 * time.Hour)
+		rep, err := Compact(ctx, s, CompactOptions{Clock: clock, Grace: time.Hour})
+		if err != nil || rep.Busy {
+			t.Fatal(rep, err)
+		}
+		if diff := cmp.Diff(want, view(t, s, table)); diff != "" {
+			t.Fatalf("after the last compaction (-want +got):\n%s", diff)
+		}
+		days, err := listTable(ctx, s, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := days[testDay]; len(d.hot) > 0 || len(d.base) != d.buckets {
+			t.Fatalf("left behind: %+v", d)
+		}
+		again, err := Compact(ctx, s, CompactOptions{Clock: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range again.Tables {
+			if tr.Days != 0 {
+				t.Fatalf("a second compaction rewrote %d days", tr.Days)
+			}
+		}
+	})
+}
+
+func TestOneCompactionAtATime(t *testing.T) {
+	ctx := t.Context()
+	clock := memenv.NewClock(noon)
+	s := memenv.NewStore(clock)
+	if _, err := lockLake(ctx, s, clock); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Compact(ctx, s, CompactOptions{Clock: clock})
+	if err != nil || !rep.Busy {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	var b strings.Builder
+	if err := rep.Write(&b); err != nil || !strings.Contains(b.String(), "another compaction") {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+	clock.Advance(lockLease)
+	if rep, err = Compact(ctx, s, CompactOptions{Clock: clock}); err != nil || rep.Busy {
+		t.Errorf("a lock whose holder died stands: %+v, %v", rep, err)
+	}
+	b.Reset()
+	if err := rep.Write(&b); err != nil || !strings.Contains(b.String(), "events") {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
+// TestSameRowsSameBytes: the order of the rows does not matter.
+func TestSameRowsSameBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var rows []record.TicketRow
+		for range rapid.IntRange(1, 5).Draw(t, "rows") {
+			rows = append(rows, record.TicketRow{Row: drawRow(t), Feedback: drawFeedback(t, 3)})
+		}
+		clock := memenv.NewClock(noon)
+		content := func(rows []record.TicketRow) string {
+			s := memenv.NewStore(clock)
+			if err := WriteHot(t.Context(), s, "tickets", testDay, "b", rows); err != nil {
+				t.Fatal(err)
+			}
+			o, err := s.Open(t.Context(), HotKey("tickets", testDay, "b"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		first := content(sorted(rows))
+		if content(sorted(rows)) != first {
+			t.Fatal("the same rows gave other bytes")
+		}
+	})
+}
+
+func TestKeys(t *testing.T) {
+	for key, want := range map[string]File{
+		HotKey("events", testDay, "b-1"):       {Table: "events", Tier: Hot, DT: testDay},
+		BaseKey("ledger", testDay, 3, 16):      {Table: "ledger", Tier: Base, DT: testDay, Bucket: 3, Buckets: 16},
+		ArchiveKey(testDay, "b"):               {},
+		"events/tier=base/dt=x/a.parquet":      {},
+		"events/tier=cold/dt=x/a.parquet":      {},
+		"events/tier=hot/dt=x/a.txt":           {},
+		"events/tier=base/dt=x/5-of-2.parquet": {},
+	} {
+		got, ok := ParseKey(key)
+		if diff := cmp.Diff(want, got); diff != "" || ok != (want.Table != "") {
+			t.Errorf("%s: %v %s", key, ok, diff)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	types := map[string]string{}
+	for _, c := range Columns("tickets") {
+		types[c.Name] = c.Type
+	}
+	for name, want := range map[string]string{
+		"event_id": "varchar", "occurred_at": "timestamp(6)", "time_adjusted": "boolean", "delivery_seq": "integer",
+		"tags": "array(varchar)", "mention_sentiments": "array(double)", "redactions": "map(varchar, bigint)", "sentiment": "double",
+	} {
+		if types[name] != want {
+			t.Errorf("%s is %q, want %q", name, types[name], want)
+		}
+	}
+	for _, table := range Tables() {
+		if len(Columns(table)) == 0 {
+			t.Errorf("%s has no columns", table)
+		}
+	}
+	if Columns("orders") != nil {
+		t.Error("an unknown table has columns")
+	}
+}
