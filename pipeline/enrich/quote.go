@@ -45,7 +45,7 @@ func dropQuoted(s string) string {
 		written = written || line != ""
 		kept = append(kept, line)
 	}
-	return strings.TrimSpace(unwrap(dropSignOff(kept)))
+	return layout(unwrap(dropSignOff(kept)))
 }
 
 type lineKind int
@@ -128,8 +128,17 @@ func remaining(lines []string) int {
 // replyIntros are how a quoted mail is announced, and how the announcement
 // ends. It takes up to three lines.
 var replyIntros = []struct{ start, end string }{
-	{"on ", "wrote:"}, {"am ", "schrieb:"}, {"am ", ":"}, {"le ", "a écrit :"}, {"le ", "a écrit:"},
-	{"el ", "escribió:"}, {"il ", "ha scritto:"}, {"op ", "schreef:"}, {"em ", "escreveu:"}, {"den ", "skrev:"}, {"w dniu ", "pisze:"},
+	{"on ", "wrote:"},
+	{"am ", "schrieb:"},
+	{"am ", ":"},
+	{"le ", "a écrit :"},
+	{"le ", "a écrit:"},
+	{"el ", "escribió:"},
+	{"il ", "ha scritto:"},
+	{"op ", "schreef:"},
+	{"em ", "escreveu:"},
+	{"den ", "skrev:"},
+	{"w dniu ", "pisze:"},
 }
 
 func replyIntro(lines []string, i int, lower string) bool {
@@ -249,5 +258,5 @@ func unwrap(lines []string) string {
 		}
 		b.WriteString(line)
 	}
-	return strings.ReplaceAll(b.String(), "\n\n\n", "\n\n")
+	return b.String()
 }

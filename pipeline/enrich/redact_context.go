@@ -24,7 +24,7 @@ var otherWords = map[string]bool{
 	"order": true, "orders": true, "invoice": true, "invoices": true, "ticket": true, "tickets": true, "case": true,
 	"ref": true, "reference": true, "id": true, "ids": true, "account": true, "tracking": true, "serial": true,
 	"sku": true, "po": true, "build": true, "version": true, "release": true, "error": true, "code": true,
-	"issue": true, "pr": true, "isbn": true, "issn": true, "ean": true, "upc": true, "part": true, "model": true,
+	"issue": true, "pr": true, "isbn": true, "issn": true, "ean": true, "upc": true, "gtin": true, "barcode": true, "part": true, "model": true,
 	"transaction": true, "confirmation": true, "customer": true, "policy": true, "booking": true, "license": true,
 	"licence": true, "ssn": true, "vat": true, "tax": true, "iban": true, "zip": true, "timestamp": true,
 	"bestellung": true, "bestellnummer": true, "rechnung": true, "rechnungsnummer": true, "auftrag": true,

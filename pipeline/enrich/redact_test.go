@@ -100,3 +100,50 @@ func TestIBANCheckDigits(t *testing.T) {
 		}
 	}
 }
+
+// TestRedactFindsGenerated puts generated data into sentences. Each kind is
+// found whole wherever it stands, and nothing of it is left.
+func TestRedactFindsGenerated(t *testing.T) {
+	word := rapid.StringMatching(`[a-z][a-z0-9]{1,8}`)
+	octet := rapid.IntRange(10, 255)
+	kinds := map[string]func(*rapid.T) string{
+		kindEmail: func(t *rapid.T) string {
+			return word.Draw(t, "a") + rapid.SampledFrom([]string{"", ".", "_", "+", "-"}).Draw(t, "sep") + word.Draw(t, "b") + "@" +
+				word.Draw(t, "host") + "." + rapid.SampledFrom([]string{"com", "de", "co.uk", "example", "info"}).Draw(t, "tld")
+		},
+		kindIP: func(t *rapid.T) string {
+			return fmt.Sprintf("%d.%d.%d.%d", rapid.IntRange(10, 126).Draw(t, "a"), octet.Draw(t, "b"), octet.Draw(t, "c"), octet.Draw(t, "d"))
+		},
+		kindPhone: func(t *rapid.T) string {
+			area, middle, last := rapid.IntRange(201, 989).Draw(t, "area"), rapid.IntRange(200, 999).Draw(t, "middle"), rapid.IntRange(0, 9999).Draw(t, "last")
+			form := rapid.SampledFrom([]string{"+1 %d %d %04d", "(%d) %d-%04d", "%d-%d-%04d", "1-%d-%d-%04d", "%d.%d.%04d"}).Draw(t, "form")
+			return fmt.Sprintf(form, area, middle, last)
+		},
+		kindIBAN: func(t *rapid.T) string {
+			account := rapid.StringMatching(`[0-9]{18}`).Draw(t, "account")
+			rest := 0
+			for _, c := range account + "131400" { // DE00 at the end, letters as numbers
+				rest = (rest*10 + int(c-'0')) % 97
+			}
+			return fmt.Sprintf("DE%02d%s", 98-rest, account)
+		},
+		kindURL: func(t *rapid.T) string { return "zz" + word.Draw(t, "token") },
+	}
+	frames := map[string][]string{
+		kindURL: {"see https://h.example/a?token=%s", "https://h.example/?x=1&api_key=%s&y=2", "postgres://app:%s@db.example/x"},
+	}
+	plain := []string{"%s", "It is %s.", "(%s)", "Ask %s, please", "first line\n%s\nlast line", "\"%s\""}
+	rapid.Check(t, func(t *rapid.T) {
+		kind := rapid.SampledFrom([]string{kindEmail, kindIP, kindPhone, kindIBAN, kindURL}).Draw(t, "kind")
+		list := frames[kind]
+		if list == nil {
+			list = plain
+		}
+		secret := kinds[kind](t)
+		text := fmt.Sprintf(rapid.SampledFrom(list).Draw(t, "frame"), secret)
+		got, counts := shared().Redact(text)
+		if strings.Contains(got, secret) || counts[kind] != 1 || total(counts) != 1 {
+			t.Fatalf("%q -> %q, counted %v", text, got, counts)
+		}
+	})
+}

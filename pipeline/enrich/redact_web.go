@@ -135,7 +135,7 @@ func localPart(s string) int {
 			continue
 		}
 		r, n := utf8.DecodeLastRuneInString(s[:i])
-		if !unicode.IsLetter(r) && !unicode.Is(unicode.Mn, r) {
+		if !addressRune(r) {
 			break
 		}
 		i -= n
@@ -155,7 +155,7 @@ func domain(s string, i int) int {
 		start, letters := i, true
 		for i < len(s) {
 			r, n := utf8.DecodeRuneInString(s[i:])
-			if !unicode.IsLetter(r) && !unicode.Is(unicode.Mn, r) {
+			if !addressRune(r) {
 				if !isDigit(s[i]) && s[i] != '-' {
 					break
 				}
@@ -182,6 +182,12 @@ func domain(s string, i int) int {
 		i++
 	}
 	return end
+}
+
+// addressRune tells letters, marks, and what has no width: an invisible sign in
+// an address hides it from a search, not from a mail program.
+func addressRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r)
 }
 
 func lettersOnly(s string) bool {

@@ -20,7 +20,9 @@ const neutralBand = 0.05
 
 // sentiments scores sentences with the VADER lexicon and rules. The analyser's
 // tables are only read, so one serves all goroutines.
-type sentiments struct{ vader *govader.SentimentIntensityAnalyzer }
+type sentiments struct {
+	vader *govader.SentimentIntensityAnalyzer
+}
 
 func newSentiments() sentiments {
 	return sentiments{govader.NewSentimentIntensityAnalyzer()}
