@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"upshot.dev/upshot/pipeline/env"
-	"upshot.dev/upshot/pipeline/env/memenv"
 )
 
 // FullQueue is everything that a queue is to all its users together.
@@ -39,7 +38,7 @@ func Queue(t *testing.T, open func(t *testing.T, clock env.Clock) FullQueue) {
 		{"contexts", queueContext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			clock := memenv.NewClock(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
+			clock := &clock{now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 			c.run(&queueCase{t, open(t, clock), clock})
 		})
 	}
@@ -48,7 +47,25 @@ func Queue(t *testing.T, open func(t *testing.T, clock env.Clock) FullQueue) {
 type queueCase struct {
 	*testing.T
 	q     FullQueue
-	clock *memenv.Clock
+	clock *clock
+}
+
+// clock stands still until a case moves it.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }
 
 func queueOrder(c *queueCase) {

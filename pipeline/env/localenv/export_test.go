@@ -19,3 +19,15 @@ func (q *Queue) Quota(morePages int64) error {
 		return db.exec(fmt.Sprintf("PRAGMA max_page_count=%d", n+morePages))
 	})
 }
+
+// Pragma reads a setting.
+func (q *Queue) Pragma(name string) (n int64, err error) {
+	err = q.do(context.Background(), func(db *queueDB) (err error) {
+		n, err = db.number("PRAGMA " + name)
+		return err
+	})
+	return n, err
+}
+
+// Path is the file's.
+func (q *Queue) Path() string { return q.path }

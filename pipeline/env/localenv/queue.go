@@ -201,6 +201,21 @@ func (q *Queue) Depth(ctx context.Context) (env.Depth, error) {
 	return d, nil
 }
 
+// Ready says why messages cannot be taken right now: the queue is full or
+// closed. nil means that they can.
+func (q *Queue) Ready(context.Context) error {
+	q.closing.RLock()
+	defer q.closing.RUnlock()
+	if q.closed {
+		return errQueueClosed
+	}
+	if err := q.reserve(0); err != nil {
+		return err
+	}
+	q.free(1, 0)
+	return nil
+}
+
 // reserve takes room for one message of the given size or says that the queue
 // is full.
 func (q *Queue) reserve(size int64) error {

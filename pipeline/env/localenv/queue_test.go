@@ -58,6 +58,9 @@ func TestQueueOpenedAgain(t *testing.T) {
 	if err := q.Send(t.Context(), env.Message{ID: "e"}); !fault.Is(err, fault.Retry) {
 		t.Errorf("send to a closed queue: %v", err)
 	}
+	if err := q.Ready(t.Context()); !fault.Is(err, fault.Retry) {
+		t.Errorf("a closed queue says it is ready: %v", err)
+	}
 	q = openQueue(t, path, clock, localenv.QueueLimits{Messages: 4})
 	msgs, err := q.Receive(t.Context(), 9, time.Hour)
 	if err != nil || len(msgs) != 2 || msgs[0].ID != "c" || msgs[0].Attempts != 1 || msgs[1].ID != "d" || msgs[1].Attempts != 0 {
@@ -65,6 +68,9 @@ func TestQueueOpenedAgain(t *testing.T) {
 	}
 	if n, err := q.Redrive(t.Context()); n != 1 || err != nil {
 		t.Errorf("redrive after opening again: %d, %v", n, err)
+	}
+	if err := q.Ready(t.Context()); err != nil {
+		t.Errorf("there is room, but the queue says: %v", err)
 	}
 	// 3 are stored: the counts against the limit were found again.
 	send(t, q, "f")
@@ -91,6 +97,9 @@ func TestQueueLimits(t *testing.T) {
 				if err := q.Send(t.Context(), msg(i)); err != nil {
 					t.Fatalf("message %d of %d: %v", i+1, c.fits, err)
 				}
+			}
+			if err := q.Ready(t.Context()); c.limits.Bytes == 0 && !fault.Is(err, fault.Retry) {
+				t.Errorf("a full queue says it is ready: %v", err)
 			}
 			for range 3 { // a refusal takes no room
 				err := q.Send(t.Context(), msg(99))
@@ -252,5 +261,18 @@ func queueFillsUp(t *testing.T, q *localenv.Queue, makeRoom func() error) {
 	}
 	if len(acked) != 0 {
 		t.Errorf("%d acknowledged messages are lost", len(acked))
+	}
+}
+
+// The settings that durability hangs on are those in force, not those asked
+// for.
+func TestQueueFlushesEveryCommit(t *testing.T) {
+	q := openQueue(t, filepath.Join(t.TempDir(), "q"), memenv.NewClock(noon), localenv.QueueLimits{})
+	const full = 2
+	if got, err := q.Pragma("synchronous"); got != full || err != nil {
+		t.Errorf("synchronous is %d, %v, want FULL (%d)", got, err, full)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(q.Path()), "q-wal")); err != nil {
+		t.Errorf("there is no write-ahead log: %v", err)
 	}
 }
