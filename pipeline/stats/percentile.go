@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Ranks are positions, from 1, in a sample sorted upwards.
 type Ranks struct {
@@ -45,12 +48,12 @@ func PercentileRanks(n int64, p, level float64) Ranks {
 		}
 	}
 	above := 0.0
-	for i := len(weights) - 1; i >= 0; i-- {
-		if above+weights[i] > tail*total {
+	for i, w := range slices.Backward(weights) {
+		if above+w > tail*total {
 			r.High = first + int64(i) + 1
 			break
 		}
-		above += weights[i]
+		above += w
 	}
 	if r.High > n {
 		r.High = 0
@@ -79,8 +82,8 @@ func binomialWeights(n int64, p float64) (first int64, weights []float64) {
 		}
 	})
 	weights = make([]float64, 0, len(down)+len(up))
-	for i := len(down) - 1; i >= 0; i-- {
-		weights = append(weights, down[i])
+	for _, w := range slices.Backward(down) {
+		weights = append(weights, w)
 	}
 	return dist.mode - int64(len(down)), append(weights, up...)
 }
