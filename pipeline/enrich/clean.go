@@ -51,6 +51,8 @@ func cleanSubject(s string) string {
 	}
 }
 
+// replyPrefixes stand before the subject of an answer or a forwarded mail, in
+// the languages of the common mail programs.
 var replyPrefixes = map[string]bool{
 	"re": true, "fw": true, "fwd": true, "aw": true, "wg": true, "sv": true, "vs": true, "antw": true,
 	"tr": true, "rv": true, "res": true, "enc": true, "odp": true, "r": true,
@@ -162,8 +164,7 @@ func layout(s string) string {
 	return b.String()
 }
 
-// unescapeEntities resolves what senders leave escaped in plain text. Only
-// entities with a semicolon and an unmistakable name are: "&copy=1" in a link
+// entities are what senders leave escaped in plain text. Only entities with a semicolon and an unmistakable name are: "&copy=1" in a link
 // is none.
 var entities = strings.NewReplacer(
 	"&nbsp;", " ", "&#160;", " ", "&lt;", "<", "&#60;", "<", "&gt;", ">", "&#62;", ">", "&quot;", `"`, "&#34;", `"`,
@@ -171,6 +172,8 @@ var entities = strings.NewReplacer(
 	"&ldquo;", "“", "&rdquo;", "”", "&hellip;", "…", "&ndash;", "–", "&mdash;", "—", "&amp;", "&", "&#38;", "&",
 )
 
+// unescapeEntities resolves entities once, so that text about HTML ("&amp;lt;")
+// keeps the level that its writer meant.
 func unescapeEntities(s string) string {
 	if !strings.Contains(s, "&") {
 		return s

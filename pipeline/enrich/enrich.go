@@ -1,14 +1,3 @@
-// Package enrich turns what a person wrote into the columns that metrics read:
-// clean, redact, language, sentences, sentiment, intent, themes, keyphrases.
-//
-// The chain is deterministic and local: no network, no model files, no clock.
-// The same text gives the same bytes on every machine, and Result.Version says
-// which rules and which taxonomy made them. Everything is bounded: a text is
-// cut at 100 kB, read to its 200th sentence, and HTML costs no recursion.
-//
-// Personal data is replaced before anything else looks at the text, so that no
-// later step can store it. English is scored; other languages are marked and
-// never scored as if they were English.
 package enrich
 
 import (

@@ -92,6 +92,8 @@ func htmlText(s string, withoutQuotes bool) string {
 	return w.out.String()
 }
 
+// htmlWalk is the state between two tokens. There is no stack: what it needs to
+// know of the elements around it is in two counters.
 type htmlWalk struct {
 	out           strings.Builder
 	withoutQuotes bool
@@ -125,6 +127,7 @@ var leftOut = map[atom.Atom]bool{
 	atom.Noembed: true, atom.Noframes: true,
 }
 
+// text takes the characters between two tags, entities resolved already.
 func (w *htmlWalk) text(raw []byte) {
 	if w.skip != "" {
 		return
@@ -147,6 +150,7 @@ func (w *htmlWalk) text(raw []byte) {
 	}
 }
 
+// open takes a start tag: it begins to leave something out, or breaks the line.
 func (w *htmlWalk) open(z *html.Tokenizer) {
 	raw, hasAttr := z.TagName()
 	name := string(raw)
@@ -181,6 +185,7 @@ func (w *htmlWalk) open(z *html.Tokenizer) {
 	}
 }
 
+// close takes an end tag, which may belong to nothing.
 func (w *htmlWalk) close(name string) {
 	if w.skip != "" {
 		if name == w.skip {
@@ -258,6 +263,8 @@ func (w *htmlWalk) leaveOut(z *html.Tokenizer, a atom.Atom, more bool) bool {
 	return false
 }
 
+// marked tells whether a class or id holds one of quoteMarks. Programs put
+// prefixes of their own in front ("x_gmail_quote"), so any part counts.
 func marked(value string) bool {
 	value = strings.ToLower(value)
 	for _, m := range quoteMarks {

@@ -30,6 +30,7 @@ const (
 // cue is not enough.
 const minEvidence = 1.5
 
+// add puts the evidence of a sentence to that of the text.
 func (t *intentTally) add(o intentTally) {
 	for i, x := range o {
 		t[i] += x

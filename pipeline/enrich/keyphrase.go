@@ -50,11 +50,15 @@ func keyphrasesOf(sentences []string) []string {
 	return bestPhrases(order)
 }
 
+// phrase is a noun phrase found: in lower case, how often it came, of how many
+// words it is and as which it came first.
 type phrase struct {
 	text                string
 	count, words, place int
 }
 
+// bestPhrases orders and cuts. The order is total, because no two phrases share
+// a place; so it does not depend on the sort.
 func bestPhrases(all []*phrase) []string {
 	slices.SortFunc(all, func(a, b *phrase) int {
 		switch {
@@ -127,6 +131,7 @@ var emptyNouns = func() map[string]bool {
 	return m
 }()
 
+// phraseText joins the words as they are stored.
 func phraseText(words []prose.Token) string {
 	var b strings.Builder
 	for i, w := range words {

@@ -30,6 +30,7 @@ type languages struct {
 	codes    map[whatlanggo.Lang]string // ISO 639-1; the library builds its map on every call
 }
 
+// newLanguages checks the codes; none stands for defaultLanguages.
 func newLanguages(codes []string) (languages, error) {
 	if len(codes) == 0 {
 		codes = defaultLanguages
@@ -99,6 +100,7 @@ type weights struct {
 	known   int // words that are common in English or have the stem of a phrase
 }
 
+// weigh looks at each word once.
 func weigh(s string, words []token, stems []int32) weights {
 	var w weights
 	for i, word := range words {

@@ -8,10 +8,12 @@ type phraseTrie struct {
 	value []int32        // by node: the value of the phrase that ends there, or noPhrase
 }
 
+// edge leads from a node by a stem.
 type edge struct{ node, stem int32 }
 
 const noPhrase = -1
 
+// newPhraseTrie gives a trie with its root, node 0.
 func newPhraseTrie() *phraseTrie {
 	return &phraseTrie{edges: map[edge]int32{}, value: []int32{noPhrase}}
 }

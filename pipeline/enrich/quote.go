@@ -48,6 +48,7 @@ func dropQuoted(s string) string {
 	return layout(unwrap(dropSignOff(kept)))
 }
 
+// lineKind is what a line says about itself and those below.
 type lineKind int
 
 const (
@@ -141,6 +142,9 @@ var replyIntros = []struct{ start, end string }{
 	{"w dniu ", "pisze:"},
 }
 
+// replyIntro tells whether the mail that is answered begins below lines[i]. A
+// digit is asked for, since every program writes the date: "On Monday I wrote:"
+// is what people write.
 func replyIntro(lines []string, i int, lower string) bool {
 	for _, intro := range replyIntros {
 		if !strings.HasPrefix(lower, intro.start) {
@@ -188,6 +192,8 @@ func headers(lines []string) int {
 	return n
 }
 
+// fromNames and headerNames are how mail programs name the headers they quote,
+// in lower case.
 var fromNames = map[string]bool{"from": true, "von": true, "de": true, "da": true, "van": true}
 
 var headerNames = map[string]bool{

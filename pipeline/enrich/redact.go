@@ -139,26 +139,36 @@ func (e *Enricher) find(s, context string) []span {
 	if has&hasDigits != 0 {
 		f.phoneNumbers()
 	}
-	slices.SortFunc(f.spans, func(a, b span) int { return a.start - b.start })
 	return f.spans
 }
 
 // add claims s[start:end] unless part of it is claimed already.
 func (f *finder) add(start, end int, kind string) {
-	if start < end && !f.claimed(start, end) {
-		f.spans = append(f.spans, span{start, end, kind})
+	if i, free := f.place(start, end); free && start < end {
+		f.spans = slices.Insert(f.spans, i, span{start, end, kind})
 	}
 }
 
+// claimed tells whether a pass before has taken a byte of s[start:end].
 func (f *finder) claimed(start, end int) bool {
-	for _, p := range f.spans {
-		if start < p.end && p.start < end {
-			return true
-		}
-	}
-	return false
+	_, free := f.place(start, end)
+	return !free
 }
 
+// place is where s[start:end] belongs among the spans, which are in order, and
+// whether it is free of them.
+func (f *finder) place(start, end int) (i int, free bool) {
+	i, _ = slices.BinarySearchFunc(f.spans, start, func(p span, at int) int {
+		if p.end <= at {
+			return -1
+		}
+		return 1
+	})
+	return i, i == len(f.spans) || end <= f.spans[i].start
+}
+
+// replaceSpans puts placeholders in place of the spans, which are in order, and
+// counts them.
 func replaceSpans(s string, spans []span, counts map[string]int64) string {
 	var b strings.Builder
 	b.Grow(len(s) + 4*len(spans))
@@ -184,6 +194,8 @@ func mergeCounts(a, b map[string]int64) map[string]int64 {
 	return a
 }
 
+// The classes of ASCII bytes. Text is scanned by bytes: all that personal data
+// is written with is ASCII, but for letters in addresses.
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -13,6 +13,7 @@ type phoneChecker struct {
 	nanp    bool // one of the regions shares +1
 }
 
+// newPhoneChecker takes regions that knownRegion knows.
 func newPhoneChecker(regions []string) *phoneChecker {
 	p := &phoneChecker{regions: regions}
 	for _, r := range regions {
@@ -239,6 +240,8 @@ func (f *finder) attached(c *candidate) bool {
 	return false
 }
 
+// nbspBefore tells whether a no-break space ends at s[i]; its bytes look like
+// those of a letter.
 func nbspBefore(s string, i int) bool { return i >= 2 && s[i-2:i] == "\u00a0" }
 
 // shape writes the lengths of the groups, like "334" for 555-123-4567.
@@ -299,6 +302,7 @@ func listLike(c *candidate, shape string) bool {
 	return strings.Count(shape, "1") > 1
 }
 
+// digitsOf joins the digits of groups; more than 24 are never asked for.
 func digitsOf(s string, groups []group) string {
 	var b [24]byte
 	out := b[:0]

@@ -79,6 +79,8 @@ func queryName(s string) string {
 	return s[i:]
 }
 
+// secretNames are query parameters that let somebody in, beside those that end
+// like one (secretName).
 var secretNames = map[string]bool{
 	"auth": true, "authorization": true, "key": true, "apikey": true, "api_key": true, "api-key": true,
 	"access_key": true, "pass": true, "passwd": true, "pwd": true, "sig": true, "hmac": true, "jwt": true,
@@ -190,6 +192,7 @@ func addressRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r)
 }
 
+// lettersOnly tells ASCII letters.
 func lettersOnly(s string) bool {
 	for i := range len(s) {
 		if !isLetter(s[i]) {
@@ -229,6 +232,8 @@ func (f *finder) ipv4() {
 	}
 }
 
+// quad tells four numbers from 0 to 255 without leading zeros, which no address
+// has and dates and builds do.
 func quad(s string) bool {
 	parts := 0
 	for part := range strings.SplitSeq(s, ".") {
@@ -252,6 +257,7 @@ func pinned(s string) bool {
 	return false
 }
 
+// versionWords before four numbers make them a version.
 var versionWords = map[string]bool{
 	"v": true, "ver": true, "version": true, "versions": true, "release": true, "releases": true,
 	"released": true, "build": true, "firmware": true, "driver": true, "upgraded": true, "upgrade": true,
@@ -295,6 +301,8 @@ func (f *finder) ipv6() {
 	}
 }
 
+// addressLike tells addresses that somebody would write from what merely
+// parses: "a::b" and "dead::beef" are names in code as often as addresses.
 func addressLike(token string) bool {
 	groups, long, digit := 0, false, false
 	for g := range strings.SplitSeq(token, ":") {

@@ -40,6 +40,7 @@ func splitSentences(s string) []string {
 	return out
 }
 
+// appendSentence cuts what is too long and leaves out what has no word.
 func appendSentence(out []string, text string) []string {
 	for len(text) > maxSentenceBytes {
 		cut := strings.LastIndexByte(text[:maxSentenceBytes], ' ')
@@ -58,9 +59,11 @@ func appendSentence(out []string, text string) []string {
 	return out
 }
 
+// abbreviations end with a period that seldom ends a sentence. "No." and
+// "etc." are not among them: they do as often as not.
 var abbreviations = map[string]bool{
 	"dr": true, "mr": true, "mrs": true, "ms": true, "prof": true, "st": true, "sr": true, "jr": true, "e.g": true,
-	"i.e": true, "eg": true, "ie": true, "vs": true, "approx": true, "no": false, "nr": true, "fig": true, "dept": true,
+	"i.e": true, "eg": true, "ie": true, "vs": true, "approx": true, "nr": true, "fig": true, "dept": true,
 	"est": true, "incl": true, "excl": true, "resp": true, "z.b": true, "d.h": true, "bzw": true, "ca": true,
 	"hr": true, "fr": true, "mme": true, "jan": true, "feb": true, "apr": true, "aug": true, "sept": true,
 	"sep": true, "oct": true, "nov": true, "dec": true, "ver": true, "tel": true, "ext": true, "max": true, "min": true,

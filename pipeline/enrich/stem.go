@@ -62,6 +62,7 @@ type stemmer struct {
 	seen map[string]int32 // word -> number of its stem, or unknownStem
 }
 
+// newStemmer gives a stemmer that knows no phrase yet.
 func newStemmer() *stemmer {
 	return &stemmer{numbers: map[string]int32{}, seen: map[string]int32{}}
 }

@@ -70,6 +70,7 @@ func newTagger() *tagger {
 	return t
 }
 
+// decode reads one part of the model that is embedded in prose.
 func decode(name string, into any) {
 	data, err := prose.Asset("model/AveragedPerceptron/" + name + ".gob")
 	if err == nil {
@@ -87,6 +88,7 @@ var featureKinds = []string{
 	"i-1 suffix", "i-2 word", "i+1 word", "i+1 suffix", "i+2 word",
 }
 
+// splitFeature parts "i-1 tag NN" into the kind of feature and its value.
 func splitFeature(f string) (kind, value string) {
 	for _, k := range featureKinds {
 		if rest, ok := strings.CutPrefix(f, k+" "); ok {

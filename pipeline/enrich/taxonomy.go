@@ -37,6 +37,7 @@ const (
 	maxPhrases       = 200 // a theme
 )
 
+// themeID is kebab-case: ids stand in URLs, columns and file names.
 var themeID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // LoadTaxonomy reads a taxonomy: YAML with a list "themes" of id, name, parent,
@@ -87,10 +88,12 @@ type checker struct {
 	faults  []error
 }
 
+// fault notes what is wrong in a line.
 func (c *checker) fault(line int, format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf("taxonomy: line %d: "+format, append([]any{line}, args...)...))
 }
 
+// theme checks one theme and gives it as it is used.
 func (c *checker) theme(n *themeNode) Theme {
 	t := Theme{ID: n.ID.Value, Name: strings.TrimSpace(n.Name), Parent: n.Parent.Value, Examples: n.Examples}
 	line := n.ID.Line

@@ -37,42 +37,50 @@ func tokens(dst []token, s string) []token {
 			i += n
 			continue
 		}
-		start := i
-		plain := true // ASCII in lower case
-		for i < len(s) {
-			c = s[i]
-			if c < utf8.RuneSelf {
-				if isAlnum(c) {
-					plain = plain && (c < 'A' || c > 'Z')
-				} else if c != '\'' || i == start || !wordByte(at(s, i+1)) || !wordByte(s[i-1]) {
-					break
-				}
-				i++
-				continue
-			}
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == '’' {
-				if i == start || !wordByte(at(s, i+n)) {
-					break
-				}
-			} else if !unicode.IsLetter(r) && !unicode.IsDigit(r) && (i == start || !unicode.Is(unicode.M, r)) {
-				break
-			}
-			plain = false
-			i += n
-		}
-		if i == start {
+		end, plain := wordEnd(s, i)
+		if end == i {
 			_, n := utf8.DecodeRuneInString(s[i:])
 			i += n
 			continue
 		}
-		lower := s[start:i]
+		lower := s[i:end]
 		if !plain {
 			lower = strings.ReplaceAll(strings.ToLower(lower), "’", "'")
 		}
-		dst = append(dst, token{start, i, lower})
+		dst = append(dst, token{i, end, lower})
+		i = end
 	}
 	return dst
+}
+
+// wordEnd is where the word that begins at s[i] ends, i when none does. It is
+// plain when it is ASCII in lower case already.
+func wordEnd(s string, i int) (end int, plain bool) {
+	start := i
+	plain = true
+	for i < len(s) {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if isAlnum(c) {
+				plain = plain && (c < 'A' || c > 'Z')
+			} else if c != '\'' || i == start || !wordByte(at(s, i+1)) || !wordByte(s[i-1]) {
+				break
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == '’' {
+			if i == start || !wordByte(at(s, i+n)) {
+				break
+			}
+		} else if !unicode.IsLetter(r) && !unicode.IsDigit(r) && (i == start || !unicode.Is(unicode.M, r)) {
+			break
+		}
+		plain = false
+		i += n
+	}
+	return i, plain
 }
 
 // urlAt is the length of the URL that s begins with, or 0.
@@ -90,6 +98,7 @@ func urlAt(s string) int {
 	return len(s)
 }
 
+// hasPrefixFold is strings.HasPrefix without regard to case, for ASCII.
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
