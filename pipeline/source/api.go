@@ -97,8 +97,10 @@ func splitRecords(body []byte) (items []json.RawMessage, several bool, fault *re
 	}
 }
 
-// parseAPI reads what Records has accepted before it was queued. A body that
-// was not (a replay under stricter rules) loses only the records at fault.
+// parseAPI reads what Records has accepted before it was queued, leniently: in a
+// body that it would not accept (a file given to upshot parse, a replay under
+// stricter rules) only the records at fault are lost, and unknown fields are
+// warnings.
 func parseAPI(d Delivery) Parsed {
 	items, _, fault := splitRecords(d.Body)
 	if fault != nil {
@@ -106,13 +108,7 @@ func parseAPI(d Delivery) Parsed {
 	}
 	var p Parsed
 	for i, item := range items {
-		r, errs := record.Decode(item)
-		if len(errs) > 0 {
-			p.Rejects = append(p.Rejects, Reject{Item: i, Table: string(r.Table), Reason: explain(errs)})
-			continue
-		}
-		p.Records = append(p.Records, r)
-		p.Items = append(p.Items, i)
+		p.decode(i, item)
 	}
 	return p
 }

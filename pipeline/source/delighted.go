@@ -42,7 +42,7 @@ func parseDelighted(d Delivery) Parsed {
 	base := delightedBase(body, data)
 	main := base
 	main.Text = data.at("comment").text()
-	p := Parsed{}
+	var p Parsed
 	if reason := delightedScore(&main, data); reason != "" {
 		p = rejected(reason)
 	} else {

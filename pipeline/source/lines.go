@@ -213,9 +213,9 @@ func jsonValues(r io.Reader) iter.Seq2[json.RawMessage, error] {
 			var raw json.RawMessage
 			err := d.Decode(&raw)
 			switch {
-			case err == io.EOF && n > 0: //nolint:errorlint // the decoder returns it bare
+			case err == io.EOF && n > 0:
 				return
-			case err == io.EOF: //nolint:errorlint // the decoder returns it bare
+			case err == io.EOF:
 				yield(nil, errors.New("the body is empty"))
 				return
 			case errors.Is(err, errTooLong):

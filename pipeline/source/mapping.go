@@ -216,8 +216,7 @@ func (r *mappingReader) scheme(n *yaml.Node) Scheme {
 // parser can tell.
 func (r *mappingReader) program(err error, text string) {
 	line, _ := r.find("records")
-	var at *syntaxError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*syntaxError](err); ok {
 		// A block scalar begins on the line after its key.
 		line += 1 + strings.Count(text[:min(at.offset, len(text))], "\n")
 	}

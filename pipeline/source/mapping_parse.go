@@ -8,8 +8,6 @@ import (
 	"iter"
 	"mime"
 	"strings"
-
-	"upshot.dev/upshot/pipeline/record"
 )
 
 // parse runs the program over a delivery. One that has no lines is one item;
@@ -44,21 +42,7 @@ func (m *mapping) item(p *Parsed, item int, input json.RawMessage, headers map[s
 		return
 	}
 	for _, out := range outputs {
-		r, faults := record.Decode(out)
-		var bad []record.FieldError
-		for _, f := range faults {
-			if !f.Unknown {
-				bad = append(bad, f)
-			} else if len(p.Warnings) < maxFaults {
-				p.Warnings = append(p.Warnings, fmt.Sprintf("item %d: %s %s", item, clip(f.Pointer), f.Detail))
-			}
-		}
-		if len(bad) > 0 {
-			p.Rejects = append(p.Rejects, Reject{Item: item, Table: string(r.Table), Reason: explain(bad)})
-			continue
-		}
-		p.Records = append(p.Records, r)
-		p.Items = append(p.Items, item)
+		p.decode(item, out)
 	}
 }
 

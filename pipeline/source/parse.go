@@ -1,6 +1,8 @@
 package source
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -91,6 +93,26 @@ func clip(name string) string {
 		return name
 	}
 	return strings.ToValidUTF8(name[:maxName], "") + "..."
+}
+
+// decode adds one input record as JSON, or a reject. A field that no table has
+// is a warning.
+func (p *Parsed) decode(item int, raw json.RawMessage) {
+	r, faults := record.Decode(raw)
+	var bad []record.FieldError
+	for _, f := range faults {
+		if !f.Unknown {
+			bad = append(bad, f)
+		} else if len(p.Warnings) < maxFaults {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("item %d: %s %s", item, clip(f.Pointer), f.Detail))
+		}
+	}
+	if len(bad) > 0 {
+		p.Rejects = append(p.Rejects, Reject{Item: item, Table: string(r.Table), Reason: explain(bad)})
+		return
+	}
+	p.Records = append(p.Records, r)
+	p.Items = append(p.Items, item)
 }
 
 // rejected is a delivery of which nothing could be understood.

@@ -60,8 +60,7 @@ func (e *syntaxError) Error() string { return e.err.Error() }
 func compile(text string) (*program, error) {
 	q, err := gojq.Parse(text)
 	if err != nil {
-		var p *gojq.ParseError
-		if errors.As(err, &p) {
+		if p, ok := errors.AsType[*gojq.ParseError](err); ok {
 			return nil, &syntaxError{p.Offset, err}
 		}
 		return nil, err
@@ -144,8 +143,7 @@ func (p *program) try(input []byte, headers map[string]any, limit time.Duration)
 // values they are about, which may be somebody's data; only the message that
 // the program itself gives to error() as a text is passed on.
 func programError(err error) error {
-	var said gojq.ValueError
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[gojq.ValueError](err); ok {
 		if text, ok := said.Value().(string); ok && len(text) <= 200 {
 			return fmt.Errorf("the jq program said: %s", text)
 		}

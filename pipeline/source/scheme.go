@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -116,7 +117,7 @@ func (s Scheme) Check() error {
 		{"timestamp_unit", s.TimestampUnit, []string{"s", "ms", "rfc3339"}},
 		{"secret", s.Secret, []string{"text", "whsec", "pair"}},
 	} {
-		if !contains(k.allowed, k.value) {
+		if !slices.Contains(k.allowed, k.value) {
 			return fmt.Errorf("verify: %s must be one of %s, not %q", k.name, strings.Join(k.allowed, ", "), k.value)
 		}
 	}

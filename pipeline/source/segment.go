@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -144,9 +145,7 @@ func mergeContext(batch, item value) value {
 	}
 	over, _ := item.v.(map[string]any)
 	merged := make(map[string]any, len(under)+len(over))
-	for k, v := range under {
-		merged[k] = v
-	}
+	maps.Copy(merged, under)
 	for k, v := range over {
 		if _, deep := v.(map[string]any); deep {
 			v = mergeContext(value{merged[k]}, value{v}).v
