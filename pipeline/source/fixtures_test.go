@@ -149,7 +149,7 @@ func acme(t testing.TB) *source.Source {
 }
 
 // TestRegistry walks the sources: each is described, and has fixtures that
-// yield something and some that are refused or ignored.
+// yield something, some that are refused or ignored, and a redelivery.
 func TestRegistry(t *testing.T) {
 	if n := len(source.All()); n < 5 {
 		t.Errorf("only %d sources are registered", n)
@@ -167,16 +167,20 @@ func TestRegistry(t *testing.T) {
 		if err := s.CheckSecrets(nil); err == nil {
 			t.Errorf("%s takes no secrets", s.Type)
 		}
-		yields, refuses := 0, 0
+		yields, refuses, again := 0, 0, 0
 		for _, f := range fixtures(t, s.Type) {
 			p := source.Parse(s, f.delivery(t, s))
 			yields += len(p.Records)
+			if _, ok := f.part("again"); ok {
+				again++
+			}
 			if len(p.Records) == 0 || len(p.Rejects) > 0 {
 				refuses++
 			}
 		}
-		if yields == 0 || refuses == 0 {
-			t.Errorf("%s needs fixtures that yield records (%d) and some that do not (%d)", s.Type, yields, refuses)
+		if yields == 0 || refuses == 0 || again == 0 {
+			t.Errorf("%s needs fixtures that yield records (%d), some that do not (%d), and a redelivery (%d)",
+				s.Type, yields, refuses, again)
 		}
 	}
 	if _, ok := source.Lookup("nobody"); ok {
@@ -197,7 +201,7 @@ func TestFixtures(t *testing.T) {
 func check(t *testing.T, s *source.Source, f fixture) {
 	d := f.delivery(t, s)
 	p := source.Parse(s, d)
-	if diff := cmp.Diff(p, source.Parse(s, d), cmp.AllowUnexported()); diff != "" {
+	if diff := cmp.Diff(p, source.Parse(s, d)); diff != "" {
 		t.Errorf("a second reading differs:\n%s", diff)
 	}
 	var ids, records, items, rejects bytes.Buffer

@@ -69,6 +69,8 @@ func parseGitHub(d Delivery) Parsed {
 	}
 }
 
+// githubGuess names the event by what the payload is about. The order matters:
+// a deployment status carries its deployment, too.
 func githubGuess(body value) string {
 	for _, name := range []string{"deployment_status", "deployment", "release"} {
 		if body.at(name).isObject() {
@@ -78,6 +80,8 @@ func githubGuess(body value) string {
 	return ""
 }
 
+// githubRelease reads a release that is out. Its time is that of publishing;
+// a draft may have been created weeks before.
 func githubRelease(body value) Parsed {
 	switch body.at("action").word() {
 	case "published", "prereleased":
@@ -122,6 +126,10 @@ func githubStatus(body value) Parsed {
 	}
 }
 
+// githubDeployment reads a deployment, and the status with it if there is one.
+// All records of one deployment share its id as ref; each status is an event
+// of its own, because GitHub numbers them. The end is known only when the state
+// is final, and is left out when GitHub's two clocks put it before the start.
 func githubDeployment(body, status value, state string) Parsed {
 	dep := body.at("deployment")
 	id := dep.at("id").text()

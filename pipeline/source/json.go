@@ -71,6 +71,8 @@ func CheckJSON(body []byte) error {
 	return nil
 }
 
+// invalidAt finds the first byte that is no part of a character. It runs only
+// once the fast check has failed.
 func invalidAt(body []byte) int {
 	for i := 0; i < len(body); {
 		r, n := utf8.DecodeRune(body[i:])
@@ -223,6 +225,7 @@ func (x value) boolean() *bool {
 	return &b
 }
 
+// list is the array's values, none when it is no array.
 func (x value) list() []value {
 	l, _ := x.v.([]any)
 	out := make([]value, len(l))
@@ -232,8 +235,11 @@ func (x value) list() []value {
 	return out
 }
 
+// isObject tells an object, be it empty, from everything else.
 func (x value) isObject() bool { _, ok := x.v.(map[string]any); return ok }
 
+// missing is true for an absent value and for null: senders use both for the
+// same.
 func (x value) missing() bool { return x.v == nil }
 
 // object writes an object with sorted keys and numbers as they came; nil when

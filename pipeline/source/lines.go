@@ -45,6 +45,8 @@ type budget struct {
 
 var errTooLong = errors.New("an item is too long")
 
+// Read never hands out more than is left, so that a reader on top with a large
+// buffer cannot run ahead of the bound by more than one item.
 func (b *budget) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTooLong
@@ -55,7 +57,7 @@ func (b *budget) Read(p []byte) (int, error) {
 }
 
 // skipBOM drops the mark before UTF-8 text.
-func skipBOM(r io.Reader) io.Reader {
+func skipBOM(r io.Reader) *bufio.Reader {
 	b := bufio.NewReaderSize(r, 4096)
 	if mark, err := b.Peek(len(bom)); err == nil && bytes.Equal(mark, bom) {
 		_, _ = b.Discard(len(bom))
@@ -68,8 +70,10 @@ func skipBOM(r io.Reader) io.Reader {
 // error of its own. An unclosed quote is an error that ends the file.
 func csvLines(r io.Reader) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
-		limited := &budget{r: skipBOM(r), left: 2 * maxLine}
+		text := skipBOM(r)
+		limited := &budget{r: text, left: 2 * maxLine}
 		c := csv.NewReader(limited)
+		c.Comma = delimiter(text)
 		head, err := c.Read()
 		if err == io.EOF { //nolint:errorlint // the reader returns it bare
 			return
@@ -107,6 +111,20 @@ func csvLines(r io.Reader) iter.Seq2[json.RawMessage, error] {
 	}
 }
 
+// delimiter is the one of comma, semicolon and tab that stands most often in
+// the header line: exports differ by the language of the program.
+func delimiter(r *bufio.Reader) rune {
+	head, _ := r.Peek(4096) // an error only means that there is less
+	head, _, _ = bytes.Cut(head, []byte("\n"))
+	best, most := ',', 0
+	for _, d := range ",;\t" {
+		if n := bytes.Count(head, []byte(string(d))); n > most {
+			best, most = d, n
+		}
+	}
+	return best
+}
+
 // checkHead holds the header line against what names must be.
 func checkHead(head []string) error {
 	seen := map[string]bool{}
@@ -125,6 +143,8 @@ func checkHead(head []string) error {
 	return nil
 }
 
+// csvObject names the fields of one line. The reader has checked that there are
+// as many as names.
 func csvObject(head, fields []string) (json.RawMessage, error) {
 	object := make(map[string]any, len(head))
 	for i, name := range head {
@@ -166,6 +186,8 @@ func textLines(r io.Reader, convert func([]byte) (json.RawMessage, error)) iter.
 	}
 }
 
+// checkLine is the whole check of one line, so that a broken line is an error
+// where it stands and not in the program that would read it.
 func checkLine(line []byte) error {
 	if err := CheckJSON(line); err != nil {
 		return err

@@ -130,6 +130,7 @@ type lineFault struct {
 	text string
 }
 
+// add notes a fault at a line of the file.
 func (r *mappingReader) add(line int, format string, args ...any) {
 	r.faults = append(r.faults, lineFault{line, fmt.Sprintf(format, args...)})
 }

@@ -173,6 +173,8 @@ func TestFormats(t *testing.T) {
 		{"csv", "id,event,user\n1,A,u\n2,too,many,fields\n3,C,w\n4\n", "A C", 2},
 		{"csv", "id,event,user\n1,\xff,u\n2,B,v\n", "B", 1},
 		{"csv", "id,event,user\n1,A,u\n2,\"open\n3,C,w\n", "A", 1},
+		{"csv", "id;event;user\n1;\"A;B\";u\n", "A;B", 0},
+		{"csv", "id\tevent\tuser\n1\tA, B\tu\n", "A, B", 0},
 		{"csv", "id,id\n1,2\n", "", 1},
 		{"csv", "id,,x\n1,2,3\n", "", 1},
 		{"csv", "", "", 0},

@@ -88,6 +88,7 @@ func explain(faults []record.FieldError) string {
 // maxName is how much of a sender's own key a message shows, in bytes.
 const maxName = 200
 
+// clip cuts a long name at a character.
 func clip(name string) string {
 	if len(name) <= maxName {
 		return name

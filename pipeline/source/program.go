@@ -52,6 +52,7 @@ type syntaxError struct {
 	err    error
 }
 
+// Error is the parser's own message: it names the token that was not expected.
 func (e *syntaxError) Error() string { return e.err.Error() }
 
 // compile makes a program ready. It has no modules, no environment and no
@@ -105,6 +106,8 @@ func (p *program) run(input []byte, headers map[string]any) ([]json.RawMessage, 
 	return out, err
 }
 
+// try is one run with a time limit. The error is context.DeadlineExceeded when
+// the time ran out.
 func (p *program) try(input []byte, headers map[string]any, limit time.Duration) ([]json.RawMessage, error) {
 	in, err := decodeJSON(input)
 	if err != nil {

@@ -37,6 +37,8 @@ func segmentEndpoints() []string {
 	return paths
 }
 
+// segmentKinds are the calls of the tracking API, which our kinds of events are
+// named after.
 func segmentKinds() []string { return record.Kinds(record.Events) }
 
 // segmentKey is the Basic user name, with or without the colon after it, or

@@ -39,6 +39,8 @@ func RunTests(s *Source) error {
 	return nil
 }
 
+// runTest runs one case. The clock is fixed, so that a case gives the same
+// today and next year.
 func (s *Source) runTest(t mappingTest) error {
 	body, err := payload(&t.Payload)
 	if err != nil {
@@ -89,6 +91,7 @@ func compare(want, got []record.Record) error {
 	return nil
 }
 
+// written is a record's canonical form: two records are the same when it is.
 func written(r record.Record) string {
 	raw, err := r.MarshalJSON()
 	if err == nil {
@@ -112,6 +115,8 @@ func payload(n *yaml.Node) ([]byte, error) {
 	return nodeJSON(n)
 }
 
+// expected reads the records of a case as strictly as the first-party API, so
+// that a slip in the expectation does not look like one in the program.
 func expected(n *yaml.Node) ([]record.Record, error) {
 	if n.Kind == 0 {
 		return nil, nil

@@ -16,6 +16,8 @@ import (
 	"upshot.dev/upshot/pipeline/fault"
 )
 
+// newHash is the scheme's algorithm. SHA-1 is offered because senders use it;
+// as a MAC it is not broken.
 func (s Scheme) newHash() hash.Hash {
 	switch s.Algorithm {
 	case "sha1":
@@ -65,6 +67,9 @@ func (s Scheme) parts(req Request, now time.Time) ([][]byte, error) {
 	return parts, bad
 }
 
+// part is the bytes that one word of the template stands for. A header that the
+// template needs and the request lacks is Unauthorized, not an empty text:
+// otherwise leaving it out would be a way to sign less.
 func (s Scheme) part(word string, req Request, now time.Time) ([]byte, error) {
 	named := func(name string) ([]byte, error) {
 		v := header(req.Header, name)
@@ -151,6 +156,8 @@ func header(h http.Header, name string) string {
 	return h[slices.Min(keys)][0]
 }
 
+// hasScheme reports whether an Authorization header is of this kind, in any
+// case.
 func hasScheme(authorization, scheme string) bool {
 	word, _, ok := strings.Cut(authorization, " ")
 	return ok && strings.EqualFold(word, scheme)

@@ -67,6 +67,9 @@ func (s Scheme) verifyAny(req Request, secrets []string, now time.Time) error {
 	return told
 }
 
+// keys are the secrets that can be used. One that is malformed is passed over
+// rather than an error: it can match nothing, and CheckSecret says so when the
+// configuration is read.
 func (s Scheme) keys(secrets []string) [][]byte {
 	var keys [][]byte
 	for _, secret := range secrets {
@@ -175,6 +178,8 @@ func MatchSecret(key string, secrets []string) bool {
 	return equalAny([]byte(key), Scheme{}.keys(secrets))
 }
 
+// verifySignature computes the signature under every key and compares it with
+// every candidate, without stopping at a match.
 func (s Scheme) verifySignature(req Request, keys [][]byte, now time.Time) error {
 	value := header(req.Header, s.Header)
 	if value == "" {

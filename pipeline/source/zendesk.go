@@ -61,6 +61,9 @@ var (
 	zendeskPriorities = []string{"low", "normal", "high", "urgent"}
 )
 
+// parseZendesk reads one event. The documented shape has ids as text and
+// enumerations in upper case; payloads shown by integrations have event_type,
+// detail.ticket, numbers for ids and lower case. Both are read.
 func parseZendesk(d Delivery) Parsed {
 	body, err := decodeJSON(d.Body)
 	if err != nil {
