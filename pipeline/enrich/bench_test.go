@@ -24,7 +24,17 @@ func benchmarkEnrich(b *testing.B, keyphrases bool) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "texts/s")
 }
 
-func BenchmarkEnrich(b *testing.B)           { benchmarkEnrich(b, false) }
+func BenchmarkEnrich(b *testing.B) { benchmarkEnrich(b, false) }
+
+// BenchmarkEnrichGerman is a text that is told by its words and not scored.
+func BenchmarkEnrichGerman(b *testing.B) {
+	e := shared()
+	x := Text{Body: "Seit dem letzten Update funktioniert der Export unserer Berichte nicht mehr und niemand antwortet uns."}
+	for b.Loop() {
+		e.Enrich(x)
+	}
+}
+
 func BenchmarkEnrichKeyphrases(b *testing.B) { benchmarkEnrich(b, true) }
 
 // BenchmarkRedactJSON is the properties of a usage event with nothing to find,

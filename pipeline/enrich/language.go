@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"github.com/abadojack/whatlanggo"
@@ -55,8 +54,10 @@ func newLanguages(codes []string) (languages, error) {
 // detect gives an ISO 639-1 code or "und". English is decided first: by its
 // commonest words, or because at least half of the words are those that themes
 // and cues are made of ("export broken"). That tells short texts, too, and
-// costs little. Trigrams alone never make a text English, because a text of a
-// language that is not expected has to end up somewhere.
+// costs little. The commonest words of some other languages come next, and last
+// the trigrams, which take twenty times as long. Those alone never make a text
+// English, because a text of a language that is not expected has to end up
+// somewhere. English is told even where the options do not name it.
 func (l languages) detect(s string, words []token, stems []int32) string {
 	w := weigh(s, words, stems)
 	if w.words == 0 {
@@ -68,7 +69,11 @@ func (l languages) detect(s string, words []token, stems []int32) string {
 		w.ascii == w.words && w.foreign == 0 && w.known*2 >= w.words,
 		w.letters < minTrigramLetters && english && w.common > w.foreign:
 		return "en"
-	case w.letters < minTrigramLetters && w.ascii == w.words:
+	}
+	if code, ok := w.winner(); ok && l.expects(code) {
+		return code
+	}
+	if w.letters < minTrigramLetters && w.ascii == w.words {
 		return undetermined
 	}
 	info := whatlanggo.DetectWithOptions(truncate(s, 2000), whatlanggo.Options{Whitelist: l.expected})
@@ -90,14 +95,25 @@ func (l languages) detect(s string, words []token, stems []int32) string {
 	return code
 }
 
+// expects tells whether the options name the language.
+func (l languages) expects(code string) bool {
+	for lang := range l.expected {
+		if l.codes[lang] == code {
+			return true
+		}
+	}
+	return false
+}
+
 // weights are what the words of a text say about its language.
 type weights struct {
 	words   int // without numbers
 	letters int
-	ascii   int // words of ASCII letters
-	common  int // words that are common in English and nowhere else
-	foreign int // words that are common elsewhere
-	known   int // words that are common in English or have the stem of a phrase
+	ascii   int    // words of ASCII letters
+	common  int    // words that are common in English and nowhere else
+	foreign int    // words that are common elsewhere
+	known   int    // words that are common in English or have the stem of a phrase
+	votes   [6]int // by place in functionWords: its words
 }
 
 // weigh looks at each word once.
@@ -116,49 +132,35 @@ func weigh(s string, words []token, stems []int32) weights {
 		if word.lower == "i" && s[word.start] == 'i' {
 			continue // "and" in half of the Slavic languages, "in" in the Nordic ones
 		}
-		switch englishWords[word.lower] {
-		case 1:
+		votes := commonWords[word.lower]
+		switch {
+		case votes.english:
 			w.common++
 			w.known++
-		case -1:
+		case votes.foreign:
 			w.foreign++
-		default:
-			if stems[i] != unknownStem {
-				w.known++
-			}
+		case stems[i] != unknownStem:
+			w.known++
+		}
+		for k := range w.votes {
+			w.votes[k] += int(votes.languages >> k & 1)
 		}
 	}
 	return w
 }
 
-// englishWords: 1 for words that are common in English and nowhere else, -1
-// for words of other languages that are spelled in ASCII and common there.
-var englishWords = func() map[string]int8 {
-	m := map[string]int8{}
-	for w := range strings.FieldsSeq(`the and is of to you that it's it with for this my not have are we
-		can't cannot but when please our your they there what how why where which who i'm i've i'd don't doesn't
-		didn't isn't won't wasn't couldn't would could should be been being has had does did do from at by it
-		about after all also always am any anyone because before can even every get getting give go good great
-		had help here if into its just keep know like love make me more most much need never new no nothing now
-		on one only or other out over really since so some something still than thank thanks them then these
-		thing think those through time today too try trying up use used using very want was way well were while
-		will with without work working works wrong year yes yet bad best better easy again i us his her she he
-		show shows see says said let us first last since until during both each such own same back down
-		off between against under there's that's what's let's you're we're they're haven't hasn't aren't`) {
-		m[w] = 1
-	}
-	// Spelled the same elsewhere, and frequent there.
-	for _, w := range []string{"me", "no", "on", "so", "was", "all", "or", "up", "he", "her", "over", "us", "am", "at", "do", "has", "will", "time", "her", "go", "its", "get", "by", "own", "like", "an", "best", "first", "want", "men", "were", "if", "see", "had"} {
-		delete(m, w)
-	}
-	for w := range strings.FieldsSeq(`der die das und ist nicht ich sie mit ein eine zu von auf den dem im wir
-		es kann bitte le la les des une est pas je nous vous et que qui dans pour avec sur du au ce el los las
-		una por para con del se como pero muy mi il di che non per sono un gli della nel anche o os uma não com
-		em na do da het een van niet op voor dat ik je maar och att det som inte jag og ikke jeg er til på
-		nie jest się na ze ja ve bir bu için de que dat yang di dan ini itu tidak untuk`) {
-		if _, ok := m[w]; !ok {
-			m[w] = -1
+// winner is the language that the function words speak for: at least two of
+// them and every sixth word, and clearly more than for any other.
+func (w *weights) winner() (code string, ok bool) {
+	best, second := 0, -1
+	for k := 1; k < len(w.votes); k++ {
+		switch {
+		case w.votes[k] > w.votes[best]:
+			best, second = k, best
+		case second < 0 || w.votes[k] > w.votes[second]:
+			second = k
 		}
 	}
-	return m
-}()
+	n, next := w.votes[best], w.votes[second]
+	return functionWords[best].code, n >= 2 && n*6 >= w.words && n >= next+2 && n*2 >= next*3 && (w.common == 0 || n > w.common+1)
+}
