@@ -93,3 +93,13 @@ func recent[T any](points []T) (before []T, now T) {
 	}
 	return points[max(0, last-maxBefore):last], points[last]
 }
+
+// sortedKeys are the keys of a map in an order that is always the same.
+func sortedKeys[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

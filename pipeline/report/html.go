@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"path"
 	"strings"
 
 	"upshot.dev/upshot/pipeline/roadmap"
@@ -48,6 +49,7 @@ func functions() template.FuncMap {
 		"severity":     severity,
 		"day":          day,
 		"shorten":      shorten,
+		"base":         path.Base,
 	}
 }
 

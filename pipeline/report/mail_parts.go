@@ -114,7 +114,7 @@ func ChartPNG(c Chart) ([]byte, error) {
 		LabelFontStyle: charts.FontStyle{FontSize: 18, FontColor: ink},
 	}
 	category := charts.CategoryAxisOption{Labels: labels, LabelFontStyle: charts.FontStyle{FontSize: 18, FontColor: ink}}
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 1192, Height: 420})
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 1192, Height: 360})
 	padding := charts.Box{Top: 16, Left: 8, Right: 16, Bottom: 8, IsSet: true}
 	var err error
 	if c.Kind == Columns {

@@ -62,7 +62,7 @@ func (s *svg) cohorts(c Chart) {
 	}
 	for row, series := range c.Series {
 		y := 18 + float64(row)*cellHeight
-		s.printf(`<text class="tick" x="%s" y="%s" text-anchor="end">%s</text>`, num(left-6), num(y+14), esc(day(series.Name)))
+		s.printf(`<text class="tick" x="%s" y="%s" text-anchor="end">%s</text>`, num(left-6), num(y+14), esc(shorten(day(series.Name), 8)))
 		for i, p := range series.Points {
 			if p.Value == nil || i >= len(c.X) {
 				continue

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ func proof(h Headline) string {
 	if h.Effect.N > 0 {
 		parts = append(parts, "n "+count(h.Effect.N))
 	}
-	return strings.Join(append(parts, h.Method, pText(h.P), h.SQL), " · ")
+	return strings.Join(append(parts, h.Method, pText(h.P), path.Base(h.SQL)), " · ")
 }
 
 // pText writes an adjusted p-value.
