@@ -21,8 +21,8 @@ func TestDefaultTaxonomy(t *testing.T) {
 		t.Errorf("%d themes, want at least 40", len(taxonomy))
 	}
 	for _, theme := range taxonomy {
-		if n := len(theme.Phrases); n < 5 || n > 18 {
-			t.Errorf("%s has %d phrases, want 5 to 18", theme.ID, n)
+		if n := len(theme.Phrases); n < 5 || n > 15 {
+			t.Errorf("%s has %d phrases, want 5 to 15", theme.ID, n)
 		}
 		if len(theme.Examples) == 0 {
 			t.Errorf("%s has no example", theme.ID)
