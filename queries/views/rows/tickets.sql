@@ -1,0 +1,28 @@
+-- Each record of tickets once, whichever file it is in: of the rows of a day with
+-- one (source, event_id) the first by (received_at, delivery_id, delivery_seq)
+-- stands. Where the time of a record was corrected, its repetitions may lie on
+-- other days: of those ids, and of no others, all days are compared.
+WITH moved AS (
+  SELECT source, event_id, dt,
+    row_number() OVER (PARTITION BY source, event_id
+      ORDER BY received_at, delivery_id, delivery_seq, dt) AS place
+  FROM tickets_all
+  WHERE (source, event_id) IN (SELECT source, event_id FROM tickets_all WHERE time_adjusted)
+)
+SELECT
+  d.event_id, d.source, d.occurred_at, d.received_at, d.time_adjusted, d.delivery_id,
+  d.delivery_seq, d.excluded, d.user_key, d.anonymous_key, d.email_key, d.account_key, d.plan,
+  d.locale, d.country, d.platform, d.app_version, d.product,
+  d.ticket_id, d.change, d.author_role, d.public, d.subject, d.status, d.priority, d.channel,
+  d.tags, d.team, d.assignee_key, d.text, d.redactions, d.language, d.sentiment,
+  d.sentiment_label, d.confidence, d.intent, d.themes, d.mention_sentences,
+  d.mention_sentiments, d.mention_intents, d.keyphrases, d.enrich_version,
+  d.dt
+FROM (
+  SELECT *,
+    row_number() OVER (PARTITION BY dt, source, event_id
+      ORDER BY received_at, delivery_id, delivery_seq, tier) AS place
+  FROM tickets_all
+) AS d
+LEFT JOIN moved AS s ON s.source = d.source AND s.event_id = d.event_id AND s.place = 1
+WHERE d.place = 1 AND (s.dt IS NULL OR s.dt = d.dt)
