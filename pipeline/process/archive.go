@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -15,29 +16,27 @@ import (
 	"upshot.dev/upshot/pipeline/record"
 )
 
+// newCompressor makes what archive compresses with. It is dear to make and works
+// for one batch at a time, so a Processor keeps its own. A fixed level on one
+// goroutine: the same batch gives the same bytes.
+func newCompressor() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault))
+}
+
 // archive keeps the batch as it came, one envelope a line, before anything
 // else is done with it: replay, re-enrichment and audit read it.
-func archive(ctx context.Context, b env.Blobs, batch string, envs []record.Envelope) (key string, err error) {
-	key = lake.ArchiveKey(envs[0].ReceivedAt.UTC().Format("2006-01-02"), batch)
-	var buf bytes.Buffer
-	// One goroutine and a fixed level: the same batch gives the same bytes.
-	z, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return "", fault.Permanentf("archive %s: %w", key, err)
-	}
+func archive(ctx context.Context, b env.Blobs, z *zstd.Encoder, batch string, envs []record.Envelope) (key string, err error) {
+	key = lake.ArchiveKey(envs[0].ReceivedAt.UTC().Format(time.DateOnly), batch)
+	var raw bytes.Buffer
 	for i := range envs {
 		line, err := envs[i].Encode()
 		if err != nil {
 			return "", fault.Permanentf("archive %s: encode delivery %s: %w", key, envs[i].ID, err)
 		}
-		if _, err := z.Write(append(line, '\n')); err != nil {
-			return "", fault.Permanentf("archive %s: compress: %w", key, err)
-		}
+		raw.Write(line)
+		raw.WriteByte('\n')
 	}
-	if err := z.Close(); err != nil {
-		return "", fault.Permanentf("archive %s: compress: %w", key, err)
-	}
-	if err := b.Put(ctx, key, &buf); err != nil {
+	if err := b.Put(ctx, key, bytes.NewReader(z.EncodeAll(raw.Bytes(), nil))); err != nil {
 		return "", fmt.Errorf("archive the batch: %w", err)
 	}
 	return key, nil

@@ -67,10 +67,11 @@ func total(found map[string]int64) (n int64) {
 	return n
 }
 
-// isOpaque knows the ids that cannot say anything: UUIDs, digests, numbers.
+// isOpaque knows the ids that cannot say anything: UUIDs, digests, numbers. In
+// capitals the same letters begin the account numbers of Germany and Belgium.
 func isOpaque(s string) bool {
 	for i := range len(s) {
-		if c := s[i] | 0x20; !isDigit(s[i]) && (c < 'a' || c > 'f') && s[i] != '-' {
+		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') && c != '-' {
 			return false
 		}
 	}

@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"upshot.dev/upshot/pipeline/enrich"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/fault"
@@ -40,6 +42,7 @@ type Options struct {
 // Processor runs batches. It is safe for concurrent use.
 type Processor struct {
 	o Options
+	z *zstd.Encoder
 }
 
 // New checks the options.
@@ -50,7 +53,11 @@ func New(o Options) (*Processor, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Processor{o}, nil
+	z, err := newCompressor()
+	if err != nil {
+		return nil, fault.Permanentf("process: %w", err)
+	}
+	return &Processor{o, z}, nil
 }
 
 // Poison is a message that can never be processed; it belongs among the dead
@@ -84,7 +91,7 @@ func (p *Processor) Process(ctx context.Context, msgs []env.Message) (Result, er
 	}
 	batch := batchName(envs)
 	store := &watched{Blobs: p.o.Store}
-	object, err := archive(ctx, store, batch, envs)
+	object, err := archive(ctx, store, p.z, batch, envs)
 	if err != nil {
 		return res, store.judge(err)
 	}
@@ -222,7 +229,7 @@ func (p *Processor) yield(e *record.Envelope) (y yield) {
 		Source: e.Source, Method: e.Method, Path: e.Path, Header: h, Body: e.Body, ReceivedAt: e.ReceivedAt,
 	})
 	for i := range parsed.Records {
-		row, link := p.row(e, int32(i), &parsed.Records[i]) //nolint:gosec // a delivery of 16 MiB has fewer records
+		row, link := p.row(e, int32(i), &parsed.Records[i])
 		y.rows = append(y.rows, row)
 		if link != nil {
 			y.links = append(y.links, *link)

@@ -69,16 +69,14 @@ func (w *Worker) suspects(ctx context.Context, msgs []env.Message) (int, error) 
 
 // alone works on one delivery over which the process died.
 func (w *Worker) alone(ctx context.Context, found map[string]marker, m env.Message, deaths int) (int, error) {
-	n, err := 1, error(nil)
-	if deaths >= deadly {
-		err = w.setAside(ctx, m.ID, fmt.Sprintf("the process died %d times while working on it", deaths))
-	} else {
-		n, err = w.marked(ctx, found, []env.Message{m})
-	}
-	if err != nil {
+	if deaths < deadly {
+		if _, err := w.marked(ctx, found, []env.Message{m}); err != nil {
+			return 0, err
+		}
+	} else if err := w.setAside(ctx, m.ID, fmt.Sprintf("the process died %d times while working on it", deaths)); err != nil {
 		return 0, err
 	}
-	return n, w.acquit(ctx, found, m.ID)
+	return 1, w.acquit(ctx, found, m.ID)
 }
 
 // marked runs deliveries under a marker.
@@ -114,18 +112,21 @@ func (w *Worker) acquit(ctx context.Context, found map[string]marker, id string)
 		if len(left) == len(m.ids) {
 			continue
 		}
-		err := error(nil)
-		if m.ids = left; len(left) == 0 {
-			err = w.Store.Remove(ctx, key)
-		} else {
-			err = w.put(ctx, key, m)
-		}
-		if err != nil {
+		m.ids = left
+		if err := w.rewrite(ctx, key, m); err != nil {
 			return fmt.Errorf("clear marker %s: %w", key, err)
 		}
 		found[key] = m
 	}
 	return nil
+}
+
+// rewrite keeps a marker as long as somebody stands in it.
+func (w *Worker) rewrite(ctx context.Context, key string, m marker) error {
+	if len(m.ids) == 0 {
+		return w.Store.Remove(ctx, key)
+	}
+	return w.put(ctx, key, m)
 }
 
 // markers reads all markers. One that cannot be understood is none.
@@ -162,7 +163,7 @@ func (w *Worker) marker(ctx context.Context, key string) (marker, error) {
 	count, ids, _ := strings.Cut(string(b), "\n")
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 1 {
-		return marker{}, nil //nolint:nilerr // an unreadable marker is none
+		return marker{}, nil // an unreadable marker is none
 	}
 	return marker{deaths: n, ids: strings.Split(ids, "\n")}, nil
 }

@@ -52,8 +52,8 @@ func (b *builder) add(e *record.Envelope, line int64, y yield) {
 		table, id := b.addRow(row)
 		receipt(string(table), record.OutcomeRecord, record.EventKey(e.Source, table, id))
 	}
-	for _, l := range y.links {
-		b.links[day(l.OccurredAt)] = append(b.links[day(l.OccurredAt)], l)
+	for i := range y.links {
+		put(b.links, y.links[i].OccurredAt, &y.links[i])
 	}
 	for _, r := range y.rejects {
 		b.rejects[today] = append(b.rejects[today], record.RejectRow{
@@ -70,20 +70,26 @@ func (b *builder) add(e *record.Envelope, line int64, y yield) {
 func (b *builder) addRow(row any) (record.Table, string) {
 	switch r := row.(type) {
 	case *record.TicketRow:
-		b.tickets[day(r.OccurredAt)] = append(b.tickets[day(r.OccurredAt)], *r)
+		put(b.tickets, r.OccurredAt, r)
 		return record.Tickets, r.EventID
 	case *record.SurveyRow:
-		b.surveys[day(r.OccurredAt)] = append(b.surveys[day(r.OccurredAt)], *r)
+		put(b.surveys, r.OccurredAt, r)
 		return record.Surveys, r.EventID
 	case *record.ReleaseRow:
-		b.releases[day(r.OccurredAt)] = append(b.releases[day(r.OccurredAt)], *r)
+		put(b.releases, r.OccurredAt, r)
 		return record.Releases, r.EventID
 	case *record.EventRow:
-		b.events[day(r.OccurredAt)] = append(b.events[day(r.OccurredAt)], *r)
+		put(b.events, r.OccurredAt, r)
 		return record.Events, r.EventID
 	default:
 		panic(fmt.Sprintf("no table for %T", row))
 	}
+}
+
+// put adds a row to its day.
+func put[T any](days map[string][]T, us int64, row *T) {
+	dt := day(us)
+	days[dt] = append(days[dt], *row)
 }
 
 // write puts all files. The receipts come last: a receipt in the lake means
@@ -155,4 +161,4 @@ func compareBool(a, b bool) int {
 }
 
 // day is the UTC date of stored microseconds: the dt of a row.
-func day(us int64) string { return time.UnixMicro(us).UTC().Format("2006-01-02") }
+func day(us int64) string { return time.UnixMicro(us).UTC().Format(time.DateOnly) }
