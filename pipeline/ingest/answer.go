@@ -30,9 +30,6 @@ type answer struct {
 	hangUp         bool   // the rest of the body is not wanted
 }
 
-// Error makes an answer that ends a request pass as an error.
-func (a *answer) Error() string { return a.reason }
-
 // busy asks the sender to come again.
 func busy(reason string) answer {
 	return answer{status: http.StatusServiceUnavailable, reason: reason, retryAfter: 5}

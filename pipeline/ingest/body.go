@@ -78,9 +78,10 @@ func (h *Handler) readWire(w http.ResponseWriter, r *http.Request, m *meter) ([]
 }
 
 // readAll reads at most limit bytes. hint is how many are said to come: it is
-// believed only so far, and memory is accounted for before it is taken.
+// believed only so far, so that announcing a lot and sending nothing takes
+// little. Memory is accounted for before it is taken.
 func readAll(r io.Reader, hint, limit int64, m *meter) ([]byte, error) {
-	size := min(max(hint, 0), 64<<10) + 1 // one more, to see the end without growing
+	size := min(max(hint, 0), 4<<10) + 1 // one more, to see the end without growing
 	if !m.take(size) {
 		return nil, errNoMemory
 	}
@@ -162,7 +163,8 @@ type meter struct {
 	bytes   int64
 }
 
-// enter takes a place among the requests at work.
+// enter takes a place among the requests at work. Those whose body is still
+// coming have none: slow clients must not keep others out.
 func (m *meter) enter() bool {
 	m.entered = true
 	return m.h.flight.Add(1) <= m.h.opts.Limits.Flight

@@ -27,6 +27,9 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, rt route, m *m
 	if err != nil {
 		return bodyAnswer(err)
 	}
+	if !m.enter() {
+		return busy("too many requests at once")
+	}
 	d := delivery{h: h, r: r, path: rt.path, req: request(r, wire), now: h.receivedAt(r.Context()), meter: m}
 	// Of several sources behind one path the one whose key it is; without any
 	// the first refusal stands for all of them.
@@ -39,8 +42,8 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, rt route, m *m
 		if err == nil {
 			return d.accept()
 		}
-		if a, ok := errors.AsType[*answer](err); ok {
-			return *a
+		if over, ok := errors.AsType[*overError](err); ok {
+			return over.answer
 		}
 		if refused == nil {
 			refused = err
@@ -95,19 +98,23 @@ func (d *delivery) handshake(authentic bool) (answer, bool) {
 	return answer{status: a.Status, contentType: a.ContentType, body: a.Body}, true
 }
 
-// verify authenticates. A nil error means yes, an *answer ends the request,
+// overError ends a request with an answer, whatever other sources there are.
+type overError struct{ answer answer }
+
+func (e *overError) Error() string { return e.answer.reason }
+
+// verify authenticates. A nil error means yes, an *overError ends the request,
 // any other error is this source's refusal.
 func (d *delivery) verify() error {
 	secrets, err := d.h.opts.Secrets.Secrets(d.r.Context(), d.name)
 	if err != nil {
-		a := busy(fmt.Sprintf("secrets of %s: %v", d.name, err))
-		return &a
+		return &overError{busy(fmt.Sprintf("secrets of %s: %v", d.name, err))}
 	}
 	// A key that stands in the body can only be seen after decompression. The
 	// header goes first: then a stranger makes nobody decompress anything.
 	if d.src.Key != nil && d.src.Key(d.req, nil) == "" {
 		if a, ok := d.unpack(); !ok {
-			return &a
+			return &overError{a}
 		}
 	}
 	return d.src.Verify(d.req, d.plain, secrets, d.now)

@@ -8,6 +8,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,7 +55,7 @@ type Options struct {
 type Limits struct {
 	Wire    int64 // bytes of a body as sent, 1 MiB
 	Plain   int64 // bytes of a body decompressed, 16 MiB
-	Flight  int64 // requests at work at once, 2,048
+	Flight  int64 // requests at work at once, their bodies read, 2,048
 	Memory  int64 // bytes of their bodies together, 256 MiB
 	Headers int   // bytes of a request's headers, 64 KiB
 	// HeaderTime and BodyTime are how long a client may take to send either;
@@ -105,13 +106,13 @@ func (t target) api() bool { return t.src.Type == "api" }
 func New(opts Options) (*Handler, error) {
 	switch {
 	case opts.Secrets == nil:
-		return nil, fmt.Errorf("ingest: Secrets is missing")
+		return nil, errors.New("ingest: Secrets is missing")
 	case opts.Queue == nil:
-		return nil, fmt.Errorf("ingest: Queue is missing")
+		return nil, errors.New("ingest: Queue is missing")
 	case opts.Clock == nil:
-		return nil, fmt.Errorf("ingest: Clock is missing")
+		return nil, errors.New("ingest: Clock is missing")
 	case opts.Random == nil:
-		return nil, fmt.Errorf("ingest: Random is missing")
+		return nil, errors.New("ingest: Random is missing")
 	case opts.BasePath != "" && (opts.BasePath[0] != '/' || strings.HasSuffix(opts.BasePath, "/")):
 		return nil, fmt.Errorf("ingest: BasePath %q must start with a slash and not end with one", opts.BasePath)
 	}

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -88,7 +89,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	} {
 		got := g.raw(func(conn net.Conn) {
 			_, _ = fmt.Fprint(conn, send)
-			_ = conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // made as TCP
+			_ = conn.(*net.TCPConn).CloseWrite()
 		})
 		if !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 			t.Errorf("%s: got %.80q", name, got)
@@ -264,6 +265,31 @@ func TestPlacesAreBounded(t *testing.T) {
 	}
 	if got := g.do("POST", "/hooks/support", ticket, header...); got.status != 202 {
 		t.Errorf("afterwards: %+v", got)
+	}
+}
+
+// Clients that announce a body and send none take no places, so that they keep
+// nobody out.
+func TestWaitingBodiesTakeNoPlaces(t *testing.T) {
+	g := newRig(t, func(o *ingest.Options) {
+		o.Limits.Flight = 1
+		o.Limits.Memory = 1 << 20
+	})
+	for range 50 {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", g.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		// The server asks for the body once the handler reads it.
+		_, _ = fmt.Fprint(conn, "POST /hooks/support HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	if got := g.do("POST", "/hooks/support", ticket, zendesk(t, "zendesk-new", ticket, noon)...); got.status != 202 {
+		t.Errorf("beside 50 that wait: %+v", got)
 	}
 }
 

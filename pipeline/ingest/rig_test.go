@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -190,7 +191,7 @@ func (g *rig) raw(send func(net.Conn)) string {
 	b, err := io.ReadAll(conn)
 	_ = conn.Close()
 	<-sent
-	if t, ok := err.(net.Error); ok && t.Timeout() { //nolint:errorlint // from the connection itself
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		g.Errorf("the server did not close the connection within 10 s; so far: %.200q", b)
 	}
 	return string(b)

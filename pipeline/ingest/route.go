@@ -108,9 +108,6 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, rt route) (a a
 		h.opts.Log.ErrorContext(r.Context(), "panic in a request", attrs...)
 		a = answer{status: http.StatusInternalServerError, reason: "panic"}
 	}()
-	if !m.enter() {
-		return busy("too many requests at once")
-	}
 	return h.deliver(w, r, rt, m)
 }
 

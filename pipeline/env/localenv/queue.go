@@ -39,6 +39,7 @@ type Queue struct {
 
 	messages, bytes atomic.Int64 // stored or being stored, against limits
 
+	opPool  sync.Pool    // of *op
 	closing sync.RWMutex // held for reading while an op is handed over
 	closed  bool
 	ops     chan *op
@@ -242,14 +243,17 @@ func (q *Queue) do(ctx context.Context, run func(*queueDB) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o := opPool.Get().(*op) //nolint:errcheck // the pool holds nothing else
+	o, ok := q.opPool.Get().(*op)
+	if !ok {
+		o = &op{result: make(chan error, 1)}
+	}
 	o.run = run
 	if err := q.hand(ctx, o); err != nil {
 		return err
 	}
 	err := <-o.result
 	o.run = nil
-	opPool.Put(o)
+	q.opPool.Put(o)
 	return err
 }
 
@@ -273,8 +277,6 @@ type op struct {
 	run    func(*queueDB) error
 	result chan error
 }
-
-var opPool = sync.Pool{New: func() any { return &op{result: make(chan error, 1)} }}
 
 // group bounds one transaction.
 const group = 1024

@@ -71,14 +71,12 @@ func openQueueDB(path string) (*queueDB, error) {
 	}
 	// Characters that mean something in a URI are parts of the name here.
 	name := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(abs)
+	db := &queueDB{path: path, stmt: map[string]*sqlite3.SQLiteStmt{}, held: map[string]heldItem{}}
 	conn, err := (&sqlite3.SQLiteDriver{}).Open("file:" + name + "?_busy_timeout=0")
 	if err != nil {
 		return nil, explainQueue(path, doing, err)
 	}
-	db := &queueDB{
-		path: path, conn: conn.(*sqlite3.SQLiteConn), //nolint:errcheck // the driver's only type
-		stmt: map[string]*sqlite3.SQLiteStmt{}, held: map[string]heldItem{},
-	}
+	db.conn = conn.(*sqlite3.SQLiteConn) // the driver's only type
 	if err := db.prepare(); err != nil {
 		_ = conn.Close()
 		return nil, explainQueue(path, doing, err)
@@ -237,7 +235,7 @@ func (db *queueDB) prepared(sql string) (*sqlite3.SQLiteStmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.stmt[sql] = s.(*sqlite3.SQLiteStmt) //nolint:errcheck // the driver's only type
+	db.stmt[sql] = s.(*sqlite3.SQLiteStmt) // the driver's only type
 	return db.stmt[sql], nil
 }
 

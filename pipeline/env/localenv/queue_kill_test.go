@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func child(t *testing.T, role, queue string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "UPSHOT_TEST_ROLE="+role, "UPSHOT_TEST_QUEUE="+queue)
 	return cmd
 }
