@@ -22,6 +22,12 @@ const (
 	segmentPeriods = 13
 )
 
+// ranked is a headline with its weight.
+type ranked struct {
+	Headline
+	score float64
+}
+
 // choose adjusts all comparisons together and keeps those that are supported,
 // large enough and not said already by a stronger one, in the order of evidence
 // times size. seen are the keys of the report before. The second result is the
@@ -36,33 +42,34 @@ func choose(findings []finding, seen map[string]bool) ([]Headline, int) {
 		}
 	}
 	adjusted := stats.BenjaminiHochberg(ps)
-	type ranked struct {
-		finding
-		score float64
-	}
+	// Of findings that say the same thing the strongest speaks, known or new.
+	best := map[string]int{}
 	var kept []ranked
 	for i, f := range findings {
 		if math.IsNaN(adjusted[i]) || adjusted[i] > falseRate || !(f.size >= 1) || !f.excludes() {
 			continue
 		}
 		f.P = adjusted[i]
-		f.Continuing = seen[f.Key]
-		score := evidenceOf(f.P) * min(f.size, 4)
-		if f.Continuing {
-			score *= staleWeight
+		r := ranked{f.Headline, evidenceOf(f.P) * min(f.size, 4)}
+		k, told := best[f.topic]
+		switch {
+		case !told:
+			best[f.topic] = len(kept)
+			kept = append(kept, r)
+		case r.score > kept[k].score:
+			kept[k] = r
 		}
-		kept = append(kept, ranked{f, score})
+	}
+	for i := range kept {
+		if kept[i].Continuing = seen[kept[i].Key]; kept[i].Continuing {
+			kept[i].score *= staleWeight
+		}
 	}
 	slices.SortStableFunc(kept, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Key, b.Key))
 	})
 	var out []Headline
-	told := map[string]bool{}
-	for _, k := range kept {
-		if told[k.topic] || len(out) == maxHeadlines {
-			continue
-		}
-		told[k.topic] = true
+	for _, k := range kept[:min(len(kept), maxHeadlines)] {
 		out = append(out, k.Headline)
 	}
 	return out, looked

@@ -41,16 +41,21 @@ type finding struct {
 }
 
 // words are the phrases that depend on the length of the period.
-type words struct{ this, each, many string }
+type words struct {
+	this string // one period
+	each string // of a usual amount
+	many string // the periods that are compared
+	run  string // periods one after the other
+}
 
 func wordsFor(grain string) words {
 	switch grain {
 	case "day":
-		return words{"day", "on such a day", "days"}
+		return words{"day", "on such a day", "such days", "days"}
 	case "month":
-		return words{"month", "a month", "months"}
+		return words{"month", "a month", "months", "months"}
 	default:
-		return words{"week", "a week", "weeks"}
+		return words{"week", "a week", "weeks", "weeks"}
 	}
 }
 
@@ -134,7 +139,10 @@ func (e *evidence) lookTheme(t themeSeries, w words) []finding {
 	trend := newFinding("trend", "trend/theme/"+t.id, "themes", "themes", l, 0)
 	trend.Unit, trend.Method, trend.size = "percentage_points", "trend of shares, quasi-binomial", math.Abs(l.effect.Value)/smallTrend
 	trend.Text = fmt.Sprintf("%s %s slowly from about %s to %s of all feedback over %d %s (%s).", t.name, grewShrank(l.effect.Value), FormatValue(&l.before, "ratio"), FormatValue(&l.now, "ratio"), l.over, w.many, change(l, "percentage_points"))
-	trend.topic = "trend/" + t.id
+	trend.topic, trend.Tone = "trend/"+t.id, "neutral"
+	if l.effect.Value > 0 && 2*sum(t.negative) >= all {
+		trend.Tone = "bad"
+	}
 	return []finding{
 		count.needs(total >= fewTheme),
 		negative.needs(now.n >= fewItems),
@@ -157,6 +165,14 @@ func onlyDiluted(items []int64, change float64) bool {
 	return float64(last) > 0.8*float64(first)
 }
 
+func sum(xs []int64) int64 {
+	var total int64
+	for _, x := range xs {
+		total += x
+	}
+	return total
+}
+
 func (e *evidence) lookSegments(w words) []finding {
 	var out []finding
 	for _, g := range e.plans {
@@ -165,7 +181,7 @@ func (e *evidence) lookSegments(w words) []finding {
 		l.p = normalP(l.effect)
 		f := newFinding("segment", "segment/nps/plan/"+g.name, "nps", "nps", l, 0)
 		f.Unit, f.Method, f.topic, f.size = "points", "MOVER interval", "segment/nps/plan", math.Abs(l.effect.Value)/smallPlanNPS
-		f.Text = fmt.Sprintf("NPS on the plan %s is %s, against %s on the others (difference %s) over the last %d %s.", g.name, FormatValue(&l.now, "nps"), FormatValue(&l.before, "nps"), change(l, "points"), segmentPeriods, w.many)
+		f.Text = fmt.Sprintf("NPS on the plan %s is %s, against %s on the others (difference %s) over the last %d %s.", g.name, FormatValue(&l.now, "nps"), FormatValue(&l.before, "nps"), change(l, "points"), segmentPeriods, w.run)
 		f.Tone = tone(l.effect.Value, "up")
 		out = append(out, f.needs(g.in.n() >= fewGroup && g.others.n() >= fewGroup))
 	}
@@ -187,7 +203,7 @@ func platformFinding(feature string, g group[split], w words) finding {
 	if l.now > 10*l.before {
 		manner = "is used almost only on " + g.name + ": by"
 	}
-	f.Text = fmt.Sprintf("%s %s %s of the active users on %s, against %s elsewhere (difference %s), over the last %d %s.", feature, manner, FormatValue(&l.now, "ratio"), g.name, FormatValue(&l.before, "ratio"), change(l, "percentage_points"), segmentPeriods, w.many)
+	f.Text = fmt.Sprintf("The feature %s %s %s of the active users on %s, against %s elsewhere (difference %s), over the last %d %s.", feature, manner, FormatValue(&l.now, "ratio"), g.name, FormatValue(&l.before, "ratio"), change(l, "percentage_points"), segmentPeriods, w.run)
 	f.Tone = "neutral"
 	return f.needs(g.in.n >= fewUsers && g.others.n >= fewUsers)
 }

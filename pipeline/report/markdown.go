@@ -61,7 +61,7 @@ func mdText(s string) string {
 			b.WriteString("&gt;")
 		case r == '&':
 			b.WriteString("&amp;")
-		case strings.ContainsRune("\\`*_{}[]()#!|~", r):
+		case strings.ContainsRune("\\`*_{}[]#!|~", r):
 			b.WriteByte('\\')
 			b.WriteRune(r)
 		default:
@@ -87,7 +87,7 @@ func mdStart(s string) string {
 		return fmt.Sprintf("&#%d;%s", s[0], s[1:])
 	}
 	digits := strings.TrimLeft(s, "0123456789")
-	if strings.HasPrefix(digits, ".") || strings.HasPrefix(digits, "\\)") {
+	if mark, _, _ := strings.Cut(digits, " "); (mark == "." || mark == ")") && len(digits) < len(s) {
 		n := len(s) - len(digits)
 		return s[:n] + "\\" + digits
 	}
@@ -117,11 +117,15 @@ func (m *markdown) figures(figures []Figure) {
 		if f.Usual != nil {
 			before = FormatValue(f.Usual, f.Unit)
 		}
+		value := FormatValue(f.Value, f.Unit)
+		if f.Value == nil {
+			value = mdText(figureValue(f))
+		}
 		proof := figureProof(f)
 		if f.Detail != "" {
 			proof = strings.TrimPrefix(proof+" · "+f.Detail, " · ")
 		}
-		fmt.Fprintf(&m.Builder, "| %s | %s | %s | %s | %s |\n", mdText(f.Title), mdText(figureValue(f)), mdText(proof), mdText(before), mdText(f.SQL))
+		fmt.Fprintf(&m.Builder, "| %s | %s | %s | %s | %s |\n", mdText(f.Title), value, mdText(proof), before, mdText(f.SQL))
 	}
 }
 

@@ -56,19 +56,15 @@ func headlineLead(r *Report) string {
 			fresh++
 		}
 	}
-	return fmt.Sprintf("%s stand out of %s comparisons; %s new this %s, the others were there before.",
-		plural(int64(len(r.Headlines)), "finding", "findings"), count(int64(r.Compared)), numberWord(fresh), r.Period.Grain)
-}
-
-func numberWord(n int) string {
-	switch n {
-	case 0:
-		return "none is"
-	case 1:
-		return "1 is"
-	default:
-		return fmt.Sprintf("%d are", n)
+	total := len(r.Headlines)
+	news := fmt.Sprintf("%d of them new this %s, the others continuing", fresh, r.Period.Grain)
+	switch {
+	case fresh == 0:
+		news = fmt.Sprintf("none of it new this %s", r.Period.Grain)
+	case fresh == total:
+		news = fmt.Sprintf("new this %s", r.Period.Grain)
 	}
+	return fmt.Sprintf("%s out of %s: %s.", plural(int64(total), "finding", "findings"), plural(int64(r.Compared), "comparison", "comparisons"), news)
 }
 
 // figureValue is the number itself, or the words for its absence.
@@ -108,7 +104,7 @@ func figureUsual(f Figure) string {
 	if f.Usual == nil || f.UsualOver == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s over the %d before", FormatValue(f.Usual, f.Unit), f.UsualOver)
+	return fmt.Sprintf("%s in the %d periods before", FormatValue(f.Usual, f.Unit), f.UsualOver)
 }
 
 // ledgerLine is the sum that always holds.
