@@ -70,11 +70,11 @@ func (b Book) BySource() []Row {
 	return out
 }
 
-// Read gives the whole account, ordered by source, table and hour.
+// Read gives the whole account, ordered by source, table (none first) and hour.
 func Read(ctx context.Context, q env.Querier) (Book, error) {
 	book := Book{Rows: []Row{}}
 	err := each(ctx, q, `SELECT source, table_name, hour, received, stored, duplicate, rejected, ignored
-FROM ledger ORDER BY source, table_name, hour`, func(rec arrow.RecordBatch, i int) error {
+FROM ledger ORDER BY source, coalesce(table_name, ''), hour`, func(rec arrow.RecordBatch, i int) error {
 		hour, ok := rec.Column(2).(*array.Timestamp)
 		if !ok {
 			return fmt.Errorf("hour is a %s, not a timestamp", rec.Column(2).DataType())

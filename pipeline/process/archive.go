@@ -27,7 +27,11 @@ func newCompressor() (*zstd.Encoder, error) {
 // else is done with it: replay, re-enrichment and audit read it.
 func archive(ctx context.Context, b env.Blobs, z *zstd.Encoder, batch string, envs []record.Envelope) (key string, err error) {
 	key = lake.ArchiveKey(envs[0].ReceivedAt.UTC().Format(time.DateOnly), batch)
-	var raw bytes.Buffer
+	size := 0
+	for i := range envs {
+		size += len(envs[i].Body)*4/3 + 512 // base64 and the other fields
+	}
+	raw := bytes.NewBuffer(make([]byte, 0, size))
 	for i := range envs {
 		line, err := envs[i].Encode()
 		if err != nil {

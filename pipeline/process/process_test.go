@@ -240,7 +240,7 @@ func TestRows(t *testing.T) {
 		{"table":"tickets","event_id":"t3","ticket_id":"5","change":"status","subject":"Export broken and terrible","status":"solved"},
 		{"table":"surveys","event_id":"s1","response_id":"r","kind":"csat","score":4,"scale_min":1,"scale_max":5,"choice":"call +49 151 23456789","email":"x@own.example"},
 		{"table":"releases","event_id":"r1","kind":"deploy","version":"10.0.0.1","started_at":"2026-11-02T11:00:00Z","url":"https://x.example/?token=abcdef123"},
-		{"table":"events","event_id":"e1","kind":"track","name":"N","user_id":"robot","properties":{"n":9007199254740993}}]`))
+		{"table":"events","event_id":"e1","kind":"track","name":"N","user_id":"robot","properties":{"n":9007199254740993,"name":"P"},"traits":{"name":"Anna","plan":"pro"}}]`))
 	if res.Records != 6 || res.Rejected != 0 {
 		t.Fatalf("%+v: %v", res, table(t, store, lake.Rejects))
 	}
@@ -274,7 +274,8 @@ func TestRows(t *testing.T) {
 		{"r1", "started_at", "1793617200000000"},
 		{"r1", "ended_at", ""},
 		{"r1", "url", "https://x.example/?token=[url]"},
-		{"e1", "properties", `{"n":9007199254740993}`},
+		{"e1", "properties", `{"n":9007199254740993,"name":"P"}`},
+		{"e1", "traits", `{"name":null,"plan":"pro"}`},
 		{"e1", "excluded", "true"},
 	} {
 		if got := rows[c.row][c.column]; got != c.want {
@@ -295,14 +296,17 @@ func TestRows(t *testing.T) {
 func TestLinksAreFew(t *testing.T) {
 	var items []string
 	for i := range 9 {
-		items = append(items, fmt.Sprintf(`{"table":"events","kind":"identify","event_id":"e%d","user_id":"u%d","anonymous_id":"a","occurred_at":"2026-11-0%dT0%d:00:00Z"}`, i, i%2, 1+i/5, 9-i))
+		items = append(items, fmt.Sprintf(`{"table":"events","kind":"identify","event_id":"e%d","user_id":"u%d","anonymous_id":"a","occurred_at":"2026-11-0%dT0%d:00:00Z"}`, i, i%2, 1+i/5, 9-i),
+			// The same person by an excluded address now and then: a link of its own.
+			fmt.Sprintf(`{"table":"events","kind":"identify","event_id":"x%d","user_id":"u","email":"u@own.example","occurred_at":"2026-11-01T0%d:00:00Z"}`, i, 9-i),
+			fmt.Sprintf(`{"table":"events","kind":"identify","event_id":"y%d","user_id":"robot","occurred_at":"2026-11-01T0%d:30:00Z"}`, i, 9-i))
 	}
 	store, _ := process(t, api(t, "d", "["+strings.Join(items, ",")+"]"))
 	got := map[string]bool{}
 	for _, l := range table(t, store, lake.Links) {
 		got[l["dt"]+" "+l["event_id"]] = true
 	}
-	want := map[string]bool{"2026-11-01 e4": true, "2026-11-01 e3": true, "2026-11-02 e8": true, "2026-11-02 e7": true}
+	want := map[string]bool{"2026-11-01 e4": true, "2026-11-01 e3": true, "2026-11-02 e8": true, "2026-11-02 e7": true, "2026-11-01 x8": true, "2026-11-01 y8": true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -102,7 +102,7 @@ func (w *Worker) run(ctx context.Context, msgs []env.Message) (int, error) {
 	switch {
 	case err == nil:
 		return w.finish(ctx, msgs, res.Poison)
-	case ctx.Err() != nil || !fault.Is(err, fault.Permanent) && !fault.Is(err, fault.Invalid):
+	case !fault.Is(err, fault.Permanent) && !fault.Is(err, fault.Invalid):
 		return 0, w.release(ctx, msgs, err)
 	case len(msgs) == 1:
 		if err := w.setAside(ctx, msgs[0].ID, err.Error()); err != nil {
@@ -118,18 +118,14 @@ func (w *Worker) run(ctx context.Context, msgs []env.Message) (int, error) {
 
 // finish deletes what is in the lake and sets the poison aside.
 func (w *Worker) finish(ctx context.Context, msgs []env.Message, poison []Poison) (int, error) {
-	aside := make(map[string]bool, len(poison))
 	for _, p := range poison {
 		if err := w.setAside(ctx, p.ID, p.Reason); err != nil {
 			return 0, err
 		}
-		aside[p.ID] = true
 	}
-	ids := make([]string, 0, len(msgs))
-	for _, m := range msgs {
-		if !aside[m.ID] {
-			ids = append(ids, m.ID)
-		}
+	ids := make([]string, len(msgs)) // those set aside are not in the queue any more
+	for i, m := range msgs {
+		ids[i] = m.ID
 	}
 	// The rows are durable; from here on a crash only repeats work.
 	if err := w.Queue.Delete(context.WithoutCancel(ctx), ids...); err != nil {

@@ -138,7 +138,7 @@ func (b *builder) earliestLinks() map[string][]record.LinkRow {
 	for dt, links := range b.links {
 		slices.SortFunc(links, func(x, y record.LinkRow) int {
 			return cmp.Or(cmp.Compare(x.UserKey, y.UserKey), cmp.Compare(x.EmailKey, y.EmailKey),
-				cmp.Compare(x.AnonymousKey, y.AnonymousKey), compareBool(x.Excluded, y.Excluded),
+				cmp.Compare(x.AnonymousKey, y.AnonymousKey),
 				cmp.Compare(x.OccurredAt, y.OccurredAt), cmp.Compare(x.EventID, y.EventID), cmp.Compare(x.Source, y.Source))
 		})
 		out[dt] = slices.CompactFunc(links, func(x, y record.LinkRow) bool {
@@ -147,17 +147,6 @@ func (b *builder) earliestLinks() map[string][]record.LinkRow {
 		})
 	}
 	return out
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	default:
-		return 1
-	}
 }
 
 // day is the UTC date of stored microseconds: the dt of a row.
