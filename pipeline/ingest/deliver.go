@@ -112,13 +112,25 @@ func (d *delivery) verify() error {
 	}
 	// A key that stands in the body can only be seen after decompression. The
 	// header goes first: then a stranger makes nobody decompress anything.
-	if d.src.Key != nil && d.src.Key(d.req, nil) == "" {
-		if a, ok := d.unpack(); !ok {
-			return &overError{a}
-		}
+	if d.src.Key == nil || d.src.Key(d.req, nil) != "" {
+		return d.src.Verify(d.req, d.plain, secrets, d.now)
+	}
+	select {
+	case d.h.looks <- struct{}{}:
+		defer func() { <-d.h.looks }()
+	case <-d.r.Context().Done():
+		return &overError{busy("the client left")}
+	}
+	if a, ok := d.unpack(); !ok {
+		return &overError{a}
 	}
 	return d.src.Verify(d.req, d.plain, secrets, d.now)
 }
+
+// maxLooks is how many bodies are looked into for a key at once. Nobody is
+// known yet at that point, parsing a body can take many times its size, and
+// more at once would not make it faster.
+const maxLooks = 2
 
 // unpack decompresses the body, once. A body that cannot be is left as it
 // came: it may still be authentic, and then it is for processing to reject.

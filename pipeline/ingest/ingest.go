@@ -88,6 +88,7 @@ type Handler struct {
 	endpoints map[string][]target // by path, each list sorted by name
 	ids       *ids
 	gzips     gzips
+	looks     chan struct{} // places for looking into strangers' bodies
 
 	flight, memory atomic.Int64 // in use, against Limits
 }
@@ -123,6 +124,7 @@ func New(opts Options) (*Handler, error) {
 	h := &Handler{
 		opts: opts, ids: newIDs(opts.Random),
 		hooks: map[string]target{}, endpoints: map[string][]target{},
+		looks: make(chan struct{}, maxLooks),
 	}
 	for _, name := range slices.Sorted(maps.Keys(opts.Sources)) {
 		t := target{name, opts.Sources[name]}

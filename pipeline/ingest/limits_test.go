@@ -11,11 +11,14 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/ingest"
+	"upshot.dev/upshot/pipeline/source"
 )
 
 // serve runs a server on a free port and returns its address.
@@ -290,6 +293,47 @@ func TestWaitingBodiesTakeNoPlaces(t *testing.T) {
 	}
 	if got := g.do("POST", "/hooks/support", ticket, zendesk(t, "zendesk-new", ticket, noon)...); got.status != 202 {
 		t.Errorf("beside 50 that wait: %+v", got)
+	}
+}
+
+// Strangers' bodies are looked into a few at a time, and a panic or a wrong key
+// gives the place back.
+func TestLooksAreBounded(t *testing.T) {
+	var now, most atomic.Int32
+	g := newRig(t, func(o *ingest.Options) {
+		app := *o.Sources["app"]
+		app.Key = func(r source.Request, plain []byte) string {
+			if plain == nil {
+				return ""
+			}
+			for n := now.Add(1); n > most.Load(); {
+				most.Store(n)
+			}
+			defer now.Add(-1)
+			runtime.Gosched()
+			if string(plain) == "panic" {
+				panic("in a source")
+			}
+			return string(plain)
+		}
+		delete(o.Sources, "web")
+		o.Sources["app"] = &app
+	})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 10 {
+				for body, want := range map[string]int{"wk_app": 200, "wk_guess": 401, "panic": 500} {
+					if got := g.do("POST", "/v1/batch", body); got.status != want {
+						t.Errorf("%s: %+v", body, got)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() > 2 {
+		t.Errorf("%d at once", most.Load())
 	}
 }
 
