@@ -81,7 +81,27 @@ func (e *evidence) lookCounts(w words) []finding {
 	users := e.countFinding("active_users", "change/active_users", "Active users", "adoption", w, countChange(before, now), smallUsers, "up")
 	before, now = e.rates(e.tickets)
 	tickets := e.countFinding("ticket_volume", "change/tickets", "Tickets", "support", w, countChange(before, now), smallCount, "down")
-	return []finding{users, tickets}
+	tickets.topic = "tickets"
+	return []finding{users, tickets, e.lookContacts(w)}
+}
+
+// lookContacts looks at tickets over active users: what more people alone
+// explain is no change.
+func (e *evidence) lookContacts(w words) finding {
+	before, now := e.rates(e.tickets)
+	users, usersNow := e.rates(e.users)
+	for i := range before {
+		before[i].Exposure = float64(users[i].Count)
+	}
+	now.Exposure = float64(usersNow.Count)
+	l := countChange(before, now)
+	f := e.countFinding("contact_rate", "change/contact_rate", "", "support", w, l, smallCount, "down")
+	f.topic = "tickets"
+	if now.Exposure > 0 {
+		rate, usual := 1000*l.now/now.Exposure, 1000*l.before/now.Exposure
+		f.Text = fmt.Sprintf("Tickets per 1,000 active users %s to %s from about %s (%s).", verb(l.effect.Value-1), FormatValue(&rate, "per_1000"), FormatValue(&usual, "per_1000"), change(l, "times"))
+	}
+	return f
 }
 
 func (e *evidence) lookScores(w words) []finding {

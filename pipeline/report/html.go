@@ -50,6 +50,8 @@ func functions() template.FuncMap {
 		"day":          day,
 		"shorten":      shorten,
 		"base":         path.Base,
+		"topItems":     topItems,
+		"moreItems":    moreItems,
 	}
 }
 
@@ -71,6 +73,19 @@ func severity(i roadmap.Item) string {
 	text := estimate(i.Severity, "mean")
 	text = strings.ReplaceAll(text, "+", "")
 	return text
+}
+
+// shownItems is how many lines of the roadmap are printed; report.json has all.
+const shownItems = 10
+
+func topItems(r *roadmap.Roadmap) []roadmap.Item { return r.Items[:min(len(r.Items), shownItems)] }
+
+// moreItems says how many lines are not printed.
+func moreItems(r *roadmap.Roadmap) string {
+	if more := len(r.Items) - shownItems; more > 0 {
+		return plural(int64(more), "more theme is", "more themes are") + " ranked below these, in report.json."
+	}
+	return ""
 }
 
 // HTML is report.html: one self-contained page without scripts, readable on a

@@ -85,7 +85,7 @@ func mailAlt(c Chart) string {
 }
 
 // ChartPNG draws a chart of periods for mail programs, which show no SVG:
-// twice the size it is shown at, light colours, value axis from zero.
+// half as large again as it is shown, light colours, value axis from zero.
 func ChartPNG(c Chart) ([]byte, error) {
 	a := valueAxis(c)
 	labels := make([]string, len(c.X))
@@ -111,10 +111,10 @@ func ChartPNG(c Chart) ([]byte, error) {
 	value := charts.ValueAxisOption{
 		Min: charts.Ptr(a.low), Max: charts.Ptr(a.high), LabelCount: len(a.ticks()),
 		ValueFormatter: func(v float64) string { return shortTick(v, c.Unit) },
-		LabelFontStyle: charts.FontStyle{FontSize: 18, FontColor: ink},
+		LabelFontStyle: charts.FontStyle{FontSize: 22, FontColor: ink},
 	}
-	category := charts.CategoryAxisOption{Labels: labels, LabelFontStyle: charts.FontStyle{FontSize: 18, FontColor: ink}}
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 1192, Height: 360})
+	category := charts.CategoryAxisOption{Labels: labels, LabelFontStyle: charts.FontStyle{FontSize: 22, FontColor: ink}}
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 900, Height: 300})
 	padding := charts.Box{Top: 16, Left: 8, Right: 16, Bottom: 8, IsSet: true}
 	var err error
 	if c.Kind == Columns {

@@ -219,7 +219,7 @@ func RoadmapMarkdown(r *roadmap.Roadmap) []byte {
 
 func (m *markdown) roadmap(r *roadmap.Roadmap) {
 	m.line("Themes by reach and impact over %s and %s active users.", mdText(r.Window), count(r.Active))
-	for _, i := range r.Items {
+	for _, i := range topItems(r) {
 		m.line("%d. **%s** (score %s): %s  ", i.Rank, mdText(i.Name), decimal(i.Score, 1), mdText(i.Why))
 		fmt.Fprintf(&m.Builder, "   reach %s · negative %s · severity %s · growth %s\n", mdText(estimate(i.Reach, "ratio")),
 			mdText(estimate(i.Negative, "ratio")), mdText(severity(i)), mdText(estimate(i.Growth, "times")))
@@ -227,8 +227,9 @@ func (m *markdown) roadmap(r *roadmap.Roadmap) {
 			m.quote(*i.Quote, "   ")
 		}
 	}
-	if r.Note != "" {
-		m.line("%s", mdText(r.Note))
+	for _, text := range []string{r.Note, moreItems(r), r.Formula} {
+		if text != "" {
+			m.line("%s", mdText(text))
+		}
 	}
-	m.line("%s", mdText(r.Formula))
 }
