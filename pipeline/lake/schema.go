@@ -2,6 +2,7 @@ package lake
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -51,6 +52,14 @@ var specs = map[string]spec{
 		same:  []string{"delivery_id", "item"},
 		rank:  []string{"received_at", "outcome", "table", "event_key"},
 	}),
+}
+
+// Identity says which columns make rows of a table one row, and by which
+// columns the smallest of them is found, which stands. Nullable columns may be
+// among them.
+func Identity(table string) (same, rank []string) {
+	s := specs[table]
+	return slices.Clone(s.same), slices.Clone(s.rank)
 }
 
 // Column is one column of a table with its SQL type, as both engines know it.

@@ -1,219 +1,196 @@
 package localenv
 
 import (
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"iter"
-	"math"
-	"math/big"
-	"strconv"
-	"strings"
-	"time"
+	"io"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/duckdb/duckdb-go/v2"
+
+	"upshot.dev/upshot/pipeline/fault"
 )
 
 // batchRows is how many rows an Arrow batch holds at most.
-const batchRows = 4096
+const batchRows = 8192
 
-// readArrow turns the engine's rows into Arrow batches as they are read. The
-// driver's own Arrow interface would need a build tag on every build of the
-// program; results are small, so a copy is cheap.
-func readArrow(rows *sql.Rows) (array.RecordReader, error) {
-	types, err := rows.ColumnTypes()
+// arrowReader turns the engine's rows into Arrow batches as they are asked
+// for. (The driver's own Arrow interface would need a build tag on every build
+// of the program, and C memory in every consumer's hands.)
+type arrowReader struct {
+	refs    atomic.Int64
+	session *session
+	schema  *arrow.Schema
+	columns []appender
+	builder *array.RecordBuilder
+	row     []driver.Value
+	batch   arrow.RecordBatch
+	err     error
+}
+
+var _ array.RecordReader = (*arrowReader)(nil)
+
+// newArrowReader takes the session over.
+func newArrowReader(s *session) (*arrowReader, error) {
+	names := s.rows.Columns()
+	r := &arrowReader{session: s, row: make([]driver.Value, len(names))}
+	fields := make([]arrow.Field, len(names))
+	for i, name := range names {
+		info, err := s.stmt.ColumnTypeInfo(i)
+		if err != nil {
+			return nil, fault.Invalidf("query: column %s: %w", name, err)
+		}
+		t, add := arrowType(info)
+		fields[i] = arrow.Field{Name: name, Type: t, Nullable: true}
+		r.columns = append(r.columns, add)
+	}
+	r.schema = arrow.NewSchema(fields, nil)
+	r.builder = array.NewRecordBuilder(memory.DefaultAllocator, r.schema)
+	r.refs.Store(1)
+	return r, nil
+}
+
+// Retain implements array.RecordReader.
+func (r *arrowReader) Retain() { r.refs.Add(1) }
+
+// Release implements array.RecordReader; the last one closes the session.
+func (r *arrowReader) Release() {
+	if r.refs.Add(-1) != 0 {
+		return
+	}
+	r.drop()
+	r.builder.Release()
+	r.session.close()
+}
+
+func (r *arrowReader) drop() {
+	if r.batch != nil {
+		r.batch.Release()
+		r.batch = nil
+	}
+}
+
+// Schema implements array.RecordReader.
+func (r *arrowReader) Schema() *arrow.Schema { return r.schema }
+
+// RecordBatch implements array.RecordReader.
+func (r *arrowReader) RecordBatch() arrow.RecordBatch { return r.batch }
+
+// Record implements array.RecordReader.
+//
+// Deprecated: use RecordBatch.
+func (r *arrowReader) Record() arrow.RecordBatch { return r.batch }
+
+// Err implements array.RecordReader.
+func (r *arrowReader) Err() error { return r.err }
+
+// Next implements array.RecordReader.
+func (r *arrowReader) Next() bool {
+	r.drop()
+	if r.err != nil {
+		return false
+	}
+	n, err := r.fill()
 	if err != nil {
-		return nil, errors.Join(err, rows.Close())
+		r.err = err
+		return false
 	}
-	fields := make([]arrow.Field, len(types))
-	for i, t := range types {
-		fields[i] = arrow.Field{Name: t.Name(), Type: arrowType(t.DatabaseTypeName()), Nullable: true}
+	if n == 0 {
+		return false
 	}
-	schema := arrow.NewSchema(fields, nil)
-	// The first batch is read at once, so that an error of the statement is
-	// this call's error.
-	first, more, err := readBatch(rows, schema)
-	if err != nil {
-		return nil, errors.Join(err, rows.Close())
-	}
-	return array.ReaderFromIter(schema, batches(rows, schema, first, more)), nil
+	r.batch = r.builder.NewRecordBatch()
+	return true
 }
 
-func batches(rows *sql.Rows, schema *arrow.Schema, first arrow.RecordBatch, more bool) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		defer func() { _ = rows.Close() }()
-		rec := first
-		for {
-			if !yield(rec, nil) || !more {
-				return
-			}
-			var err error
-			if rec, more, err = readBatch(rows, schema); err != nil {
-				yield(nil, err)
-				return
+func (r *arrowReader) fill() (n int, err error) {
+	for ; n < batchRows; n++ {
+		if err := r.session.rows.Next(r.row); errors.Is(err, io.EOF) {
+			return n, nil
+		} else if err != nil {
+			return n, classify(err)
+		}
+		for i, v := range r.row {
+			if err := appendOrNull(r.builder.Field(i), r.columns[i], v); err != nil {
+				return n, fault.Invalidf("query: column %s: %w", r.schema.Field(i).Name, err)
 			}
 		}
 	}
+	return n, nil
 }
 
-// readBatch reads up to batchRows rows; more is false at the end.
-func readBatch(rows *sql.Rows, schema *arrow.Schema) (rec arrow.RecordBatch, more bool, err error) {
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	defer b.Release()
-	values := make([]any, schema.NumFields())
-	targets := make([]any, len(values))
-	for i := range values {
-		targets[i] = &values[i]
-	}
-	n := 0
-	for n < batchRows && rows.Next() {
-		if err := rows.Scan(targets...); err != nil {
-			return nil, false, err
-		}
-		for i, v := range values {
-			if err := appendValue(b.Field(i), v); err != nil {
-				return nil, false, fmt.Errorf("column %s: %w", schema.Field(i).Name, err)
-			}
-		}
-		n++
-	}
-	if err := rows.Err(); err != nil {
-		return nil, false, err
-	}
-	return b.NewRecordBatch(), n == batchRows, nil
-}
+// appender appends a value that is not null to its builder.
+type appender func(b array.Builder, v any) error
 
-// arrowType is the Arrow type of a DuckDB type's name. Whole numbers become
-// bigints, since sums of them are wider in DuckDB; what has no counterpart
-// becomes text.
-func arrowType(name string) arrow.DataType {
-	if in, ok := strings.CutSuffix(name, "[]"); ok {
-		return arrow.ListOf(arrowType(in))
-	}
-	switch {
-	case name == "BOOLEAN":
-		return arrow.FixedWidthTypes.Boolean
-	case name == "TINYINT", name == "SMALLINT", name == "INTEGER", name == "BIGINT", name == "HUGEINT",
-		name == "UTINYINT", name == "USMALLINT", name == "UINTEGER", name == "UBIGINT", name == "UHUGEINT":
-		return arrow.PrimitiveTypes.Int64
-	case name == "FLOAT", name == "DOUBLE", strings.HasPrefix(name, "DECIMAL"):
-		return arrow.PrimitiveTypes.Float64
-	case name == "DATE":
-		return arrow.FixedWidthTypes.Date32
-	case strings.HasPrefix(name, "TIMESTAMP"):
-		return &arrow.TimestampType{Unit: arrow.Microsecond}
-	case name == "BLOB":
-		return arrow.BinaryTypes.Binary
-	default:
-		return arrow.BinaryTypes.String
-	}
-}
-
-func appendValue(b array.Builder, v any) error {
+func appendOrNull(b array.Builder, add appender, v any) error {
 	if v == nil {
 		b.AppendNull()
 		return nil
 	}
-	switch b := b.(type) {
-	case *array.BooleanBuilder:
-		x, ok := v.(bool)
-		return appendIf(ok, v, func() { b.Append(x) })
-	case *array.Int64Builder:
-		x, ok := whole(v)
-		return appendIf(ok, v, func() { b.Append(x) })
-	case *array.Float64Builder:
-		x, ok := float(v)
-		return appendIf(ok, v, func() { b.Append(x) })
-	case *array.Date32Builder:
-		x, ok := v.(time.Time)
-		return appendIf(ok, v, func() { b.Append(arrow.Date32FromTime(x)) })
-	case *array.TimestampBuilder:
-		x, ok := v.(time.Time)
-		return appendIf(ok, v, func() { b.Append(arrow.Timestamp(x.UnixMicro())) })
-	case *array.BinaryBuilder:
-		x, ok := v.([]byte)
-		return appendIf(ok, v, func() { b.Append(x) })
-	case *array.ListBuilder:
-		list, ok := v.([]any)
-		if !ok {
-			return fmt.Errorf("a %T is no list", v)
-		}
-		b.Append(true)
-		for _, x := range list {
-			if err := appendValue(b.ValueBuilder(), x); err != nil {
-				return err
-			}
-		}
-		return nil
-	case *array.StringBuilder:
-		b.Append(text(v))
-		return nil
+	return add(b, v)
+}
+
+// arrowType is the Arrow type of an engine's type, and how its values are
+// appended. Whole numbers of every width become bigints and decimals doubles,
+// so that a sum has the type that it has in Athena after a cast; what has no
+// counterpart (intervals, times of day, JSON, unions) becomes text.
+func arrowType(t duckdb.TypeInfo) (arrow.DataType, appender) {
+	if t.Alias() == "JSON" {
+		return arrow.BinaryTypes.String, appendJSON
+	}
+	switch t.InternalType() {
+	case duckdb.TYPE_BOOLEAN:
+		return arrow.FixedWidthTypes.Boolean, appendBool
+	case duckdb.TYPE_TINYINT, duckdb.TYPE_SMALLINT, duckdb.TYPE_INTEGER, duckdb.TYPE_BIGINT, duckdb.TYPE_HUGEINT,
+		duckdb.TYPE_UTINYINT, duckdb.TYPE_USMALLINT, duckdb.TYPE_UINTEGER, duckdb.TYPE_UBIGINT, duckdb.TYPE_UHUGEINT:
+		return arrow.PrimitiveTypes.Int64, appendWhole
+	case duckdb.TYPE_FLOAT, duckdb.TYPE_DOUBLE, duckdb.TYPE_DECIMAL:
+		return arrow.PrimitiveTypes.Float64, appendDouble
+	case duckdb.TYPE_DATE:
+		return arrow.FixedWidthTypes.Date32, appendDate
+	case duckdb.TYPE_TIMESTAMP, duckdb.TYPE_TIMESTAMP_S, duckdb.TYPE_TIMESTAMP_MS, duckdb.TYPE_TIMESTAMP_NS:
+		return &arrow.TimestampType{Unit: arrow.Microsecond}, appendTimestamp
+	case duckdb.TYPE_TIMESTAMP_TZ:
+		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, appendTimestamp
+	case duckdb.TYPE_BLOB:
+		return arrow.BinaryTypes.Binary, appendBytes
+	}
+	switch d := t.Details().(type) {
+	case *duckdb.ListDetails:
+		item, add := arrowType(d.Child)
+		return arrow.ListOf(item), appendList(add)
+	case *duckdb.ArrayDetails:
+		item, add := arrowType(d.Child)
+		return arrow.ListOf(item), appendList(add)
+	case *duckdb.MapDetails:
+		return mapType(d)
+	case *duckdb.StructDetails:
+		return structType(d)
 	default:
-		return fmt.Errorf("no Arrow form for a %T", v)
+		return arrow.BinaryTypes.String, appendText
 	}
 }
 
-func appendIf(ok bool, v any, do func()) error {
-	if !ok {
-		return fmt.Errorf("the engine gave an unexpected %T", v)
-	}
-	do()
-	return nil
+func mapType(d *duckdb.MapDetails) (arrow.DataType, appender) {
+	key, addKey := arrowType(d.Key)
+	value, addValue := arrowType(d.Value)
+	return arrow.MapOf(key, value), appendMap(addKey, addValue)
 }
 
-func whole(v any) (int64, bool) {
-	switch x := v.(type) {
-	case int8:
-		return int64(x), true
-	case int16:
-		return int64(x), true
-	case int32:
-		return int64(x), true
-	case int64:
-		return x, true
-	case uint8:
-		return int64(x), true
-	case uint16:
-		return int64(x), true
-	case uint32:
-		return int64(x), true
-	case uint64:
-		return int64(x), x <= math.MaxInt64 //nolint:gosec // ok says whether it fits
-	case *big.Int:
-		return x.Int64(), x.IsInt64()
-	default:
-		return 0, false
+func structType(d *duckdb.StructDetails) (arrow.DataType, appender) {
+	fields := make([]arrow.Field, len(d.Entries))
+	adds := make([]appender, len(d.Entries))
+	names := make([]string, len(d.Entries))
+	for i, e := range d.Entries {
+		var t arrow.DataType
+		t, adds[i] = arrowType(e.Info())
+		names[i] = e.Name()
+		fields[i] = arrow.Field{Name: e.Name(), Type: t, Nullable: true}
 	}
+	return arrow.StructOf(fields...), appendStruct(names, adds)
 }
 
-func float(v any) (float64, bool) {
-	switch x := v.(type) {
-	case float32:
-		return float64(x), true
-	case float64:
-		return x, true
-	case duckdb.Decimal:
-		return x.Float64(), true
-	default:
-		return 0, false
-	}
-}
-
-// text writes what has no Arrow form of its own, the same way every time.
-func text(v any) string {
-	switch x := v.(type) {
-	case string:
-		return x
-	case []byte:
-		return string(x)
-	case bool:
-		return strconv.FormatBool(x)
-	case time.Time:
-		return x.UTC().Format("15:04:05.999999")
-	default:
-		return jsonText(v)
-	}
-}
+func mismatch(v any) error { return fmt.Errorf("the engine gave an unexpected %T", v) }

@@ -2,7 +2,6 @@ package localenv
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	_ "embed" // the prelude
 	"errors"
@@ -12,36 +11,52 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
 
+	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/fault"
+	"upshot.dev/upshot/pipeline/lake"
 )
 
 //go:embed prelude.sql
 var prelude string
 
+// defaultMemory is what the engine may use unless it is told otherwise; more
+// goes to temporary files.
+const defaultMemory = "2GB"
+
 // QuerierOptions say what the engine may use.
 type QuerierOptions struct {
-	Memory  string // like "2GB"; "" is 2GB
+	Memory  string // like "2GB", the default
 	Threads int    // 0 is one per core
+	TempDir string // for what does not fit into memory; "" is the system's folder
 }
 
-// Querier answers SQL over a lake in a folder by DuckDB. The views show what
-// was in the folder when it was opened or refreshed. It is safe for concurrent
-// use.
+// Querier answers SQL over a lake in a folder by DuckDB, in the process. The
+// views show what was in the folder when it was opened or refreshed last; a
+// query that a compaction gets in the way of is asked again over what is there
+// then. It is safe for concurrent use.
 type Querier struct {
-	dir  string
-	opts QuerierOptions
+	dir       string
+	tmp       string
+	connector *duckdb.Connector
 
-	mu      sync.RWMutex
-	db      *sql.DB
-	listing string // of the files that the views name
+	// mu is held for reading while a statement is bound to the views, and for
+	// writing while they change hands.
+	mu    sync.RWMutex
+	files *lakeFiles
+	refs  sync.WaitGroup // open readers
+
+	admin sync.Mutex   // one refresh at a time
+	conn  *duckdb.Conn // for what Query may not do
+	facts map[string]fileFacts
 }
+
+var _ env.Querier = (*Querier)(nil)
 
 // OpenQuerier opens the views over the lake in dir. Tables without files are
-// empty. After that nothing can be written, no other file can be read and no
-// setting changed through it.
+// empty. Afterwards nothing can be written, no file but those of the tables
+// can be read and no setting changed through it.
 func OpenQuerier(ctx context.Context, dir string, opts QuerierOptions) (*Querier, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -50,156 +65,110 @@ func OpenQuerier(ctx context.Context, dir string, opts QuerierOptions) (*Querier
 	if st, err := os.Stat(abs); err != nil || !st.IsDir() {
 		return nil, fault.Permanentf("open the lake: %s is no folder", dir)
 	}
-	q := &Querier{dir: abs, opts: opts}
-	if err := q.Refresh(ctx); err != nil {
-		return nil, err
+	q := &Querier{dir: abs, facts: map[string]fileFacts{}}
+	if err := q.start(ctx, opts); err != nil {
+		return nil, errors.Join(err, q.Close())
 	}
 	return q, nil
 }
 
-// Close ends the engine.
+// Close ends the engine, after the readers that are still open were released.
 func (q *Querier) Close() error {
+	q.admin.Lock()
+	defer q.admin.Unlock()
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.db == nil {
-		return nil
-	}
-	db := q.db
-	q.db = nil
-	return db.Close()
-}
-
-// Refresh shows what is in the folder now. It costs a listing when nothing has
-// changed.
-func (q *Querier) Refresh(ctx context.Context) error {
-	files, err := listLake(q.dir)
-	if err != nil {
-		return err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if sig := files.signature(); q.db == nil || sig != q.listing {
-		db, err := q.start(ctx, files)
-		if err != nil {
-			return err
-		}
-		if q.db != nil {
-			_ = q.db.Close()
-		}
-		q.db, q.listing = db, sig
-	}
-	return nil
-}
-
-// start makes an engine with its views and locks it.
-func (q *Querier) start(ctx context.Context, files lakeFiles) (_ *sql.DB, err error) {
-	connector, err := duckdb.NewConnector("", func(c driver.ExecerContext) error { return q.configure(ctx, c) })
-	if err != nil {
-		return nil, fmt.Errorf("start the engine: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	defer func() {
-		if err != nil {
-			_ = db.Close()
-		}
-	}()
-	if _, err := db.ExecContext(ctx, prelude); err != nil {
-		return nil, fmt.Errorf("teach the engine the dialect: %w", err)
-	}
-	if err := createViews(ctx, db, files); err != nil {
-		return nil, err
-	}
-	return db, q.lock(ctx, db)
-}
-
-// configure runs on every new connection, before anything else.
-func (q *Querier) configure(ctx context.Context, c driver.ExecerContext) error {
-	memory, threads := q.opts.Memory, ""
-	if memory == "" {
-		memory = "2GB"
-	}
-	if q.opts.Threads > 0 {
-		threads = fmt.Sprintf("SET threads=%d;", q.opts.Threads)
-	}
-	_, err := c.ExecContext(ctx, "SET TimeZone='UTC'; SET integer_division=true;", nil)
-	if err != nil {
-		return err
-	}
-	// Global settings: once the engine is locked they stand, and setting them
-	// again on a later connection is refused.
-	_, err = c.ExecContext(ctx, fmt.Sprintf(`SET autoinstall_known_extensions=false; SET autoload_known_extensions=false;
-SET memory_limit=%s; %s SET preserve_insertion_order=false; SET enable_object_cache=true;`, literal(memory), threads), nil)
-	if err != nil && strings.Contains(err.Error(), "locked") {
-		return nil
-	}
-	return err
-}
-
-// lock takes away everything but reading the lake.
-func (q *Querier) lock(ctx context.Context, db *sql.DB) error {
-	_, err := db.ExecContext(ctx, fmt.Sprintf(`SET allowed_directories=[%s]; SET enable_external_access=false; SET lock_configuration=true;`,
-		literal(q.dir+string(filepath.Separator))))
-	if err != nil {
-		return fmt.Errorf("lock the engine: %w", err)
-	}
-	return nil
-}
-
-// Query implements env.Querier. Only a single statement that reads is run.
-func (q *Querier) Query(ctx context.Context, text string) (array.RecordReader, error) {
-	if err := checkStatement(text); err != nil {
-		return nil, err
-	}
-	r, err := q.query(ctx, text)
-	// Compaction may have removed a file that the views name.
-	if err != nil && strings.Contains(err.Error(), "No files found") || isMissingFile(err) {
-		if refreshErr := q.forceRefresh(ctx); refreshErr != nil {
-			return nil, errors.Join(err, refreshErr)
-		}
-		r, err = q.query(ctx, text)
-	}
-	if err != nil {
-		return nil, classify(err)
-	}
-	return r, nil
-}
-
-func isMissingFile(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "No such file") || strings.Contains(err.Error(), "Cannot open file"))
-}
-
-func (q *Querier) forceRefresh(ctx context.Context) error {
-	q.mu.Lock()
-	q.listing = ""
+	connector, conn := q.connector, q.conn
+	q.connector, q.conn, q.files = nil, nil, nil
 	q.mu.Unlock()
+	q.refs.Wait()
+	var errs []error
+	if conn != nil {
+		errs = append(errs, conn.Close())
+	}
+	if connector != nil {
+		errs = append(errs, connector.Close(), os.RemoveAll(q.tmp))
+	}
+	return errors.Join(errs...)
+}
+
+// start makes the engine, teaches it the dialect, creates the views, and locks
+// everything else away.
+func (q *Querier) start(ctx context.Context, opts QuerierOptions) (err error) {
+	if q.tmp, err = os.MkdirTemp(opts.TempDir, "upshot-query-"); err != nil {
+		return fmt.Errorf("make a folder for temporary files: %w", err)
+	}
+	if q.connector, err = duckdb.NewConnector("", nil); err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	if q.conn, err = q.connect(ctx); err != nil {
+		return err
+	}
+	for _, step := range []struct{ what, sql string }{
+		{"set up the engine", settings(opts, q.tmp)},
+		{"teach the engine the dialect", prelude},
+		{"lock the engine", q.lock()},
+	} {
+		if err := q.exec(ctx, step.sql); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
 	return q.Refresh(ctx)
 }
 
-func (q *Querier) query(ctx context.Context, text string) (array.RecordReader, error) {
-	q.mu.RLock()
-	defer q.mu.RUnlock()
-	if q.db == nil {
-		return nil, fault.Permanentf("the querier is closed")
+// settings are global, so that they hold for later connections, too.
+func settings(o QuerierOptions, tmp string) string {
+	memory := o.Memory
+	if memory == "" {
+		memory = defaultMemory
 	}
-	rows, err := q.db.QueryContext(ctx, text)
-	if err != nil {
-		return nil, err
+	s := []string{
+		"autoinstall_known_extensions=false", "autoload_known_extensions=false",
+		"TimeZone='UTC'", "integer_division=true", "parquet_metadata_cache=true",
+		"memory_limit=" + literal(memory), "temp_directory=" + literal(tmp),
 	}
-	return readArrow(rows)
+	if o.Threads > 0 {
+		s = append(s, fmt.Sprintf("threads=%d", o.Threads))
+	}
+	return "SET GLOBAL " + strings.Join(s, "; SET GLOBAL ") + ";"
 }
 
-// classify says whose fault a failed statement is.
-func classify(err error) error {
-	d, ok := errors.AsType[*duckdb.Error](err)
+// lock leaves only the folders of the tables readable: what else lies in the
+// lake, raw deliveries and keys among it, stays out of reach.
+func (q *Querier) lock() string {
+	var dirs []string
+	for _, t := range lake.Tables() {
+		dirs = append(dirs, literal(filepath.Join(q.dir, t)+string(filepath.Separator)))
+	}
+	return fmt.Sprintf("SET GLOBAL allowed_directories=[%s]; SET GLOBAL enable_external_access=false; SET GLOBAL lock_configuration=true;",
+		strings.Join(dirs, ", "))
+}
+
+func (q *Querier) connect(ctx context.Context) (*duckdb.Conn, error) {
+	c, err := q.connector.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the engine: %w", err)
+	}
+	conn, ok := c.(*duckdb.Conn)
 	if !ok {
-		return fmt.Errorf("query: %w", err)
+		return nil, errors.Join(fault.Permanentf("the engine gave a %T", c), c.Close())
 	}
-	switch d.Type {
-	case duckdb.ErrorTypeIO, duckdb.ErrorTypeOutOfMemory, duckdb.ErrorTypeInternal, duckdb.ErrorTypeFatal, duckdb.ErrorTypeInterrupt:
-		return fmt.Errorf("query: %w", err)
-	default:
-		return fault.Invalidf("query: %w", err)
+	return conn, nil
+}
+
+// exec runs statements on the connection that may write.
+func (q *Querier) exec(ctx context.Context, sql string) error {
+	_, err := q.conn.ExecContext(ctx, sql, nil)
+	return err
+}
+
+// each calls f with every row of a query on that connection.
+func (q *Querier) each(ctx context.Context, sql string, f func(row []driver.Value) error) (err error) {
+	rows, err := q.conn.QueryContext(ctx, sql, nil)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	return eachRow(rows, f)
 }
 
 // literal is a text as SQL.

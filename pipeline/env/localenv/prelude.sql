@@ -1,6 +1,4 @@
--- What DuckDB does not know of Trino's dialect, taught once when a connection opens.
-SET TimeZone='UTC';
-SET integer_division=true;
+-- What DuckDB does not know of Trino's dialect, taught once when the engine starts.
 CREATE MACRO trino_ival(u, n) AS CASE lower(u) WHEN 'millisecond' THEN to_milliseconds(n) WHEN 'second' THEN to_seconds(n) WHEN 'minute' THEN to_minutes(n) WHEN 'hour' THEN to_hours(n) WHEN 'day' THEN to_days(n::INT) WHEN 'week' THEN to_weeks(n::INT) WHEN 'month' THEN to_months(n::INT) WHEN 'quarter' THEN to_months((3*n)::INT) WHEN 'year' THEN to_years(n::INT) ELSE error('bad unit ' || u) END;
 CREATE MACRO date_add(u, n, d DATE) AS CAST(d + trino_ival(u, n) AS DATE), (u, n, d TIMESTAMP) AS d + trino_ival(u, n), (u, n, d TIMESTAMPTZ) AS d + trino_ival(u, n);
 CREATE MACRO date_diff(u, a, b) AS date_sub(u, a, b);

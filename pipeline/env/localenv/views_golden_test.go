@@ -125,7 +125,7 @@ func answers(t *testing.T, dir string, asks [][2]string, shared bool) map[string
 	if shared {
 		for _, table := range queries.RowTables() {
 			sql := fmt.Sprintf("CREATE OR REPLACE VIEW %s_rows AS %s", table, queries.RowView(table))
-			if _, err := q.db.ExecContext(t.Context(), sql); err != nil {
+			if err := q.exec(t.Context(), sql); err != nil {
 				t.Fatal(err)
 			}
 		}
