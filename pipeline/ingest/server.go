@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -20,5 +21,6 @@ func ServerFor(outer http.Handler, h *Handler) *http.Server {
 		WriteTimeout:      l.HeaderTime + l.BodyTime + l.AnswerTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    l.Headers,
+		ErrorLog:          slog.NewLogLogger(h.opts.Log.Handler(), slog.LevelWarn),
 	}
 }

@@ -68,6 +68,7 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// queueOrder: oldest first, with the body, the time and no attempts.
 func queueOrder(c *queueCase) {
 	bodies := []string{"first", "", "nul\x00\xff", `{"v":1}`}
 	for i, b := range bodies {
@@ -88,6 +89,8 @@ func queueOrder(c *queueCase) {
 	}
 }
 
+// queueLease: a message comes back when its lease has ended, not before, and its
+// attempts are counted.
 func queueLease(c *queueCase) {
 	c.send("a", "b")
 	c.wantLease(1, time.Minute, "a")
@@ -110,6 +113,8 @@ func queueLease(c *queueCase) {
 	}
 }
 
+// queueRelease: what is given back is visible after its delay, measured to the
+// millisecond.
 func queueRelease(c *queueCase) {
 	c.send("a", "b", "c")
 	c.want(9, "a", "b", "c")
@@ -124,6 +129,8 @@ func queueRelease(c *queueCase) {
 	c.want(9)
 }
 
+// queueDelete: deleting is for good, unknown and repeated ids are no error, and a queue
+// that ran empty goes on.
 func queueDelete(c *queueCase) {
 	c.send("a", "b", "c", "d", "e")
 	c.want(4, "a", "b", "c", "d")
@@ -142,6 +149,7 @@ func queueDelete(c *queueCase) {
 	c.depth(env.Depth{})
 }
 
+// queueRepeated: an id that is queued, in flight or set aside is not queued again.
 func queueRepeated(c *queueCase) {
 	c.send("a", "b", "a")
 	c.want(9, "a", "b")
@@ -152,6 +160,7 @@ func queueRepeated(c *queueCase) {
 	c.depth(env.Depth{InFlight: 1, Dead: 1})
 }
 
+// queueDead: what is set aside comes back by redrive only, in its old place.
 func queueDead(c *queueCase) {
 	c.send("a", "b", "c")
 	c.want(9, "a", "b", "c")
@@ -174,6 +183,8 @@ func queueDead(c *queueCase) {
 	}
 }
 
+// queueDepth: visible, in flight and dead are told apart, and the oldest one alive is
+// the age.
 func queueDepth(c *queueCase) {
 	c.depth(env.Depth{})
 	c.send("a")
@@ -249,6 +260,7 @@ func queueMany(c *queueCase) {
 	c.depth(env.Depth{})
 }
 
+// queueContext: nothing is begun for a caller who has left.
 func queueContext(c *queueCase) {
 	ctx, cancel := context.WithCancel(c.Context())
 	cancel()

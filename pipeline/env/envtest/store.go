@@ -40,6 +40,7 @@ func Store(t *testing.T, open func(t *testing.T) env.Store) {
 	}
 }
 
+// storeRoundTrip: bytes come back as they went in, in whole and in part.
 func storeRoundTrip(t *testing.T, s env.Store) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	for key, body := range map[string][]byte{
@@ -73,6 +74,8 @@ func storeRoundTrip(t *testing.T, s env.Store) {
 	}
 }
 
+// storeMissing: reading what is not there is ErrNotExist, removing it is nothing. A
+// folder, where the adapter has such things, is no object.
 func storeMissing(t *testing.T, s env.Store) {
 	put(t, s, "here/a", []byte("x"))
 	for _, key := range []string{"missing", "here", "here/b", "here/a/b"} {
@@ -94,6 +97,8 @@ func storeMissing(t *testing.T, s env.Store) {
 	}
 }
 
+// storeWrongKeys: what env.CheckKey refuses is refused by every method, and the
+// longest keys that it allows can be kept.
 func storeWrongKeys(t *testing.T, s env.Store) {
 	for _, key := range []string{
 		"", "/", "/abs", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "a/.hidden", ".tmp/x",
@@ -119,6 +124,8 @@ func storeWrongKeys(t *testing.T, s env.Store) {
 	put(t, s, strings.Repeat("x/", 511)+"xx", []byte("x"))
 }
 
+// storeOrder: listings are in the order of the bytes of the keys, which is not the
+// order in which a tree of folders is walked.
 func storeOrder(t *testing.T, s env.Store) {
 	// Plain byte order: "-" and "." sort before "/", "0" and "a" after it.
 	want := []string{"a-b", "a.b", "a/a", "a/b/c", "a/b0", "a0", "aa", "b", "ä"}
@@ -135,6 +142,7 @@ func storeOrder(t *testing.T, s env.Store) {
 	}
 }
 
+// storePrefixes: a prefix is a piece of text and need not end at a slash.
 func storePrefixes(t *testing.T, s env.Store) {
 	for _, k := range []string{"events/dt=1/a", "events/dt=1/b", "events/dt=10/c", "events2/x", "even", "tickets/y"} {
 		put(t, s, k, []byte("x"))
@@ -159,6 +167,8 @@ func storePrefixes(t *testing.T, s env.Store) {
 	}
 }
 
+// storeListChanges: whoever lists may write and remove meanwhile, stop early, and be
+// cancelled.
 func storeListChanges(t *testing.T, s env.Store) {
 	for i := range 20 {
 		put(t, s, fmt.Sprintf("d/%02d/x", i), []byte("x"))
@@ -190,6 +200,8 @@ func storeListChanges(t *testing.T, s env.Store) {
 	}
 }
 
+// storeFailedWrites: a write whose body breaks off, or whose context ends, leaves the
+// old content and no trace.
 func storeFailedWrites(t *testing.T, s env.Store) {
 	put(t, s, "k", []byte("old"))
 	broken := errors.New("the body broke off")
@@ -215,6 +227,7 @@ func storeFailedWrites(t *testing.T, s env.Store) {
 	}
 }
 
+// storeOpened: a reader is not disturbed by those who write.
 func storeOpened(t *testing.T, s env.Store) {
 	put(t, s, "k", []byte("first"))
 	o, err := s.Open(t.Context(), "k")
@@ -234,6 +247,7 @@ func storeOpened(t *testing.T, s env.Store) {
 	}
 }
 
+// storeCreate: the first one wins until the object is removed.
 func storeCreate(t *testing.T, s env.Store) {
 	ctx := t.Context()
 	if err := s.Create(ctx, "a/b", strings.NewReader("1")); err != nil {
@@ -254,6 +268,7 @@ func storeCreate(t *testing.T, s env.Store) {
 	}
 }
 
+// storeCreateRace: of many at once exactly one wins. Claims of the outbox rest on it.
 func storeCreateRace(t *testing.T, s env.Store) {
 	for round := range 8 {
 		var wins, taken atomic.Int32
@@ -278,6 +293,7 @@ func storeCreateRace(t *testing.T, s env.Store) {
 	}
 }
 
+// storeAtomic: a reader beside a writer sees one content or the other, never a part.
 func storeAtomic(t *testing.T, s env.Store) {
 	// Two contents of different length, each of one letter: a mixture shows.
 	bodies := [][]byte{bytes.Repeat([]byte("a"), 100_000), bytes.Repeat([]byte("b"), 60_000)}

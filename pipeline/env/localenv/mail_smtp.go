@@ -101,6 +101,7 @@ func addresses(m env.Mail) (from string, to []string, err error) {
 	return a.Address, to, nil
 }
 
+// send holds one conversation. from and to are bare addresses.
 func (s *SMTP) send(ctx context.Context, from string, to []string, raw []byte) (err error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(s.host, s.port))
 	if err != nil {
@@ -174,6 +175,7 @@ func (s *SMTP) introduce(c *smtp.Client) error {
 	return nil
 }
 
+// tlsConfig always asks for the host's own certificate, whatever TLS says.
 func (s *SMTP) tlsConfig() *tls.Config {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.TLS != nil {
@@ -183,7 +185,8 @@ func (s *SMTP) tlsConfig() *tls.Config {
 	return cfg
 }
 
-// smtpKind says whether sending again may help.
+// smtpKind says whether sending again may help: RFC 5321 makes 4xx transient and
+// 5xx permanent, and a certificate that is not trusted stays so.
 func smtpKind(err error) fault.Kind {
 	if p, ok := errors.AsType[*textproto.Error](err); ok && p.Code >= 500 {
 		return fault.Permanent

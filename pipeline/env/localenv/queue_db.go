@@ -84,6 +84,7 @@ func openQueueDB(path string) (*queueDB, error) {
 	return db, nil
 }
 
+// prepare sets how the file is used, takes its lock, and brings it up to date.
 func (db *queueDB) prepare() error {
 	for _, s := range []string{
 		"PRAGMA page_size=8192",
@@ -91,6 +92,8 @@ func (db *queueDB) prepare() error {
 		// good, and the index of the log lies in memory.
 		"PRAGMA locking_mode=EXCLUSIVE",
 		"PRAGMA journal_mode=WAL",
+		// Every commit is flushed: NORMAL would lose the last ones with the
+		// power, and they are acknowledged.
 		"PRAGMA synchronous=FULL",
 		"PRAGMA wal_autocheckpoint=2000",
 		"PRAGMA journal_size_limit=67108864",
@@ -140,6 +143,7 @@ func (db *queueDB) migrate() error {
 	return err
 }
 
+// close checkpoints the log into the file and gives the lock back.
 func (db *queueDB) close() error {
 	for _, s := range db.stmt {
 		_ = s.Close()

@@ -184,8 +184,8 @@ func TestQueueRefusesOtherFiles(t *testing.T) {
 	}
 }
 
-// With no room the senders are told to try again; what was acknowledged stays;
-// the consumer can go on; and it works again when there is room.
+// With no room the senders are told to try again, what was acknowledged stays,
+// and it works again when there is room.
 func TestQueueOnAFullDisk(t *testing.T) {
 	t.Run("tiny disk", func(t *testing.T) {
 		dir := tinyDisk(t, "6m")
