@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -84,19 +85,23 @@ type Result struct {
 // of kind Retry, because no delivery is to blame for it.
 func (p *Processor) Process(ctx context.Context, msgs []env.Message) (Result, error) {
 	var res Result
-	envs, poison := decode(msgs)
+	envs, poison := p.decode(msgs)
 	res.Poison = poison
 	if len(envs) == 0 {
 		return res, nil
 	}
 	batch := batchName(envs)
 	store := &watched{Blobs: p.o.Store}
+	// Parsing goes on while the archive is written; rows wait for both.
+	yields := make(chan []yield, 1)
+	go func() { yields <- p.yields(envs) }()
 	object, err := archive(ctx, store, p.z, batch, envs)
+	parsed := <-yields
 	if err != nil {
 		return res, store.judge(err)
 	}
 	b := newBuilder(object)
-	for i, y := range p.yields(envs) {
+	for i, y := range parsed {
 		b.add(&envs[i], int64(i+1), y)
 		res.Records += len(y.rows)
 		res.Rejected += len(y.rejects)
@@ -110,15 +115,17 @@ func (p *Processor) Process(ctx context.Context, msgs []env.Message) (Result, er
 
 // decode reads the messages' envelopes and gives them in a fixed order, each
 // delivery once: a queue may hand the same one over twice in one batch.
-func decode(msgs []env.Message) (envs []record.Envelope, poison []Poison) {
+func (p *Processor) decode(msgs []env.Message) (envs []record.Envelope, poison []Poison) {
+	all := make([]record.Envelope, len(msgs))
+	errs := make([]error, len(msgs))
+	p.parallel(len(msgs), func(i int) { all[i], errs[i] = record.DecodeEnvelope(msgs[i].Body) })
 	envs = make([]record.Envelope, 0, len(msgs))
-	for _, m := range msgs {
-		e, err := record.DecodeEnvelope(m.Body)
+	for i, e := range all {
 		switch {
-		case err == nil && e.Version > record.EnvelopeVersion:
-			poison = append(poison, Poison{m.ID, fmt.Sprintf("envelope version %d is newer than this program", e.Version)})
-		case err != nil || e.ID == "" || e.Source == "" || e.ReceivedAt.IsZero():
-			poison = append(poison, Poison{m.ID, "the queued message is no envelope"})
+		case errs[i] == nil && e.Version > record.EnvelopeVersion:
+			poison = append(poison, Poison{msgs[i].ID, fmt.Sprintf("envelope version %d is newer than this program", e.Version)})
+		case errs[i] != nil || e.ID == "" || e.Source == "" || e.ReceivedAt.IsZero():
+			poison = append(poison, Poison{msgs[i].ID, "the queued message is no envelope"})
 		default:
 			envs = append(envs, e)
 		}
@@ -179,25 +186,26 @@ func safeName(id string) string {
 	return string(out[:min(len(out), 40)])
 }
 
-// yields parses and enriches all envelopes, on several cores, each on its own:
-// the results stand in the order of the envelopes.
+// yields parses and enriches all envelopes, each on its own: the results stand
+// in the order of the envelopes.
 func (p *Processor) yields(envs []record.Envelope) []yield {
 	out := make([]yield, len(envs))
-	next := make(chan int)
+	p.parallel(len(envs), func(i int) { out[i] = p.yield(&envs[i]) })
+	return out
+}
+
+// parallel calls f for 0..n-1 on several cores and returns when all are done.
+func (p *Processor) parallel(n int, f func(int)) {
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(p.o.Workers, len(envs)) {
+	for range min(p.o.Workers, n) {
 		wg.Go(func() {
-			for i := range next {
-				out[i] = p.yield(&envs[i])
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				f(int(i))
 			}
 		})
 	}
-	for i := range envs {
-		next <- i
-	}
-	close(next)
 	wg.Wait()
-	return out
 }
 
 // yield is what one delivery gives.
