@@ -63,13 +63,16 @@ func segmentKey(req Request, plain []byte) string {
 	// The body is not authentic yet: only the one field is taken out of it, so
 	// that a stranger's body costs no more memory than it has bytes.
 	var body struct {
-		WriteKey any `json:"writeKey"`
+		WriteKey json.RawMessage `json:"writeKey"`
 	}
 	if CheckJSON(plain) != nil || json.Unmarshal(plain, &body) != nil {
 		return ""
 	}
-	key, _ := body.WriteKey.(string)
-	return key
+	key, err := decodeJSON(body.WriteKey)
+	if err != nil {
+		return ""
+	}
+	return key.text()
 }
 
 // parseSegment reads one call or a batch of calls. A call that is no good is a

@@ -27,7 +27,7 @@ func TestSegmentKeyTakesLittleMemory(t *testing.T) {
 
 func TestSegmentKeyInTheBody(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"writeKey":"a"}`: "a", `{"writeKey":1}`: "", `{}`: "", `[]`: "", `{"writeKey":"a"`: "", ``: "",
+		`{"writeKey":"a"}`: "a", `{"writeKey":1}`: "1", `{"writeKey":{}}`: "", `{}`: "", `[]`: "", `{"writeKey":"a"`: "", ``: "",
 	} {
 		if got := segmentKey(Request{Header: http.Header{}}, []byte(body)); got != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
