@@ -8,7 +8,8 @@ import (
 
 // What of a record may reach a row, column by column:
 //   - who it was: keyed hashes only;
-//   - texts, names, titles, tags, dimensions: redacted (text);
+//   - texts, names, titles, tags: redacted (text); dimensions likewise, bare
+//     numbers apart (label);
 //   - versions: redacted, but four numbers with dots are a version (version);
 //   - ids: as they are, unless there is personal data in them: then their
 //     keyed hash, which still tells them apart (id);
@@ -25,6 +26,15 @@ func (p *Processor) text(s string) string {
 	}
 	out, _ := p.o.Enricher.Redact(readable(s))
 	return out
+}
+
+// label is text for the names of groups, which some senders number: a bare
+// number is one of those, though it may pass for a card's.
+func (p *Processor) label(s string) string {
+	if isOpaque(s) {
+		return s
+	}
+	return p.text(s)
 }
 
 // version is text that leaves versions like 10.0.0.1 alone.

@@ -209,6 +209,18 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+func TestLabels(t *testing.T) {
+	p := newProcessor(t, memenv.NewStore(memenv.NewClock(noon)))
+	for in, want := range map[string]string{
+		"": "", "pro": "pro", "4111111111111111": "4111111111111111", "8447320466430": "8447320466430",
+		"4111 1111 1111 1111": "[card]", "support@acme.example": "[email]",
+	} {
+		if got := p.label(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	p := newProcessor(t, memenv.NewStore(memenv.NewClock(noon)))
 	for _, same := range []string{"", "1.2", "v10.0.0.1", "120.0.6099.109", "2026.11.02-rc.1", "1.2.3+build.5", "7b", "1.0-beta_2"} {

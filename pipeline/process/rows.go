@@ -33,8 +33,8 @@ func (p *Processor) common(e *record.Envelope, seq int32, r *record.Record) (rec
 		Excluded: p.o.Exclude.Match(r.Email, r.UserID),
 		UserKey:  k.Key(r.UserID), AnonymousKey: k.Key(r.AnonymousID),
 		EmailKey: k.EmailKey(r.Email), AccountKey: k.Key(r.AccountID),
-		Plan: p.text(r.Plan), Locale: p.text(r.Locale), Country: p.text(r.Country),
-		Platform: p.text(r.Platform), AppVersion: p.version(r.AppVersion), Product: p.text(r.Product),
+		Plan: p.label(r.Plan), Locale: p.label(r.Locale), Country: p.label(r.Country),
+		Platform: p.label(r.Platform), AppVersion: p.version(r.AppVersion), Product: p.label(r.Product),
 	}
 	linked := row.UserKey != "" && (row.EmailKey != "" || row.AnonymousKey != "")
 	if !linked && !row.Excluded {
@@ -49,7 +49,7 @@ func (p *Processor) common(e *record.Envelope, seq int32, r *record.Record) (rec
 func (p *Processor) ticket(common record.Row, r *record.Record) *record.TicketRow {
 	row := &record.TicketRow{
 		Row: common, TicketID: p.id(r.TicketID), Change: r.Change, AuthorRole: r.AuthorRole, Public: r.IsPublic(),
-		Status: r.Status, Priority: r.Priority, Channel: r.Channel, Team: p.text(r.Team),
+		Status: r.Status, Priority: r.Priority, Channel: r.Channel, Team: p.label(r.Team),
 		AssigneeKey: p.o.Keys.Key(r.Assignee),
 	}
 	for _, t := range r.Tags {
@@ -95,7 +95,7 @@ func (p *Processor) event(common record.Row, r *record.Record) *record.EventRow 
 func (p *Processor) release(common record.Row, r *record.Record) *record.ReleaseRow {
 	return &record.ReleaseRow{
 		Row: common, Kind: r.Kind, Ref: p.ref(r.Ref), Version: p.version(r.Version),
-		Environment: p.text(r.Environment), Service: p.text(r.Service),
+		Environment: p.label(r.Environment), Service: p.label(r.Service),
 		Title: p.text(r.Title), URL: p.text(r.URL), Status: r.Status, Severity: p.text(r.Severity),
 		RolloutPercent: r.RolloutPercent, StartedAt: optionalTime(r.StartedAt), EndedAt: optionalTime(r.EndedAt),
 	}
