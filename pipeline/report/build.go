@@ -124,9 +124,10 @@ func (b *builder) headlines(r *Report, g *gathered, silent []Silence, context st
 	before := now.back()
 	before.plans, before.platforms = planGroups(g.plansBefore), platformGroups(g.platformsBefore)
 	old, _ := choose(before.look(), nil)
-	r.Headlines, r.Compared = choose(now.look(), keysOf(old))
+	findings := now.look()
+	r.Headlines, r.Compared = choose(append(findings, now.recoveries(old, findings)...), keysOf(old))
 	for i := range r.Headlines {
-		if r.Headlines[i].Kind == "change" {
+		if k := r.Headlines[i].Kind; k == "change" || k == "recovery" {
 			r.Headlines[i].Context = context
 		}
 	}

@@ -25,7 +25,19 @@ const (
 // ranked is a headline with its weight.
 type ranked struct {
 	Headline
-	score float64
+	score, size float64
+}
+
+// louder compares findings that say the same thing: the stronger one, the
+// larger one, the one that is bad news.
+func (r ranked) louder(than ranked) bool {
+	if r.score != than.score {
+		return r.score > than.score
+	}
+	if math.Abs(r.size-than.size) > 1e-9 {
+		return r.size > than.size
+	}
+	return r.Tone == "bad" && than.Tone != "bad"
 }
 
 // choose adjusts all comparisons together and keeps those that are supported,
@@ -50,13 +62,13 @@ func choose(findings []finding, seen map[string]bool) ([]Headline, int) {
 			continue
 		}
 		f.P = adjusted[i]
-		r := ranked{f.Headline, evidenceOf(f.P) * min(f.size, 4)}
+		r := ranked{f.Headline, evidenceOf(f.P) * min(f.size, 4), f.size}
 		k, told := best[f.topic]
 		switch {
 		case !told:
 			best[f.topic] = len(kept)
 			kept = append(kept, r)
-		case r.score > kept[k].score:
+		case r.louder(kept[k]):
 			kept[k] = r
 		}
 	}

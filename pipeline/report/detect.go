@@ -38,6 +38,8 @@ type finding struct {
 	// size is the effect in units of the smallest one worth a headline.
 	size float64
 	null float64 // the effect that is no change: 0, or 1 for ratios
+	// usual is the value of the periods before, as a count or share.
+	usual float64
 }
 
 // words are the phrases that depend on the length of the period.
@@ -66,7 +68,7 @@ func (e *evidence) look() []finding {
 	out = append(out, e.lookCounts(w)...)
 	out = append(out, e.lookScores(w)...)
 	for _, f := range e.features {
-		before, now := recent(f.points)
+		before, now := recent(f.points, shareChange)
 		out = append(out, shareFinding("adoption", "adoption/"+f.name, "Adoption of "+f.name, "adoption", w, shareChange(before, now), smallShare, "up", fewUsers))
 	}
 	for _, t := range e.themes {
@@ -77,9 +79,9 @@ func (e *evidence) look() []finding {
 }
 
 func (e *evidence) lookCounts(w words) []finding {
-	before, now := e.rates(e.users)
+	before, now := e.rates(e.users, e.days)
 	users := e.countFinding("active_users", "change/active_users", "Active users", "adoption", w, countChange(before, now), smallUsers, "up")
-	before, now = e.rates(e.tickets)
+	before, now = e.rates(e.tickets, e.days)
 	tickets := e.countFinding("ticket_volume", "change/tickets", "Tickets", "support", w, countChange(before, now), smallCount, "down")
 	tickets.topic = "tickets"
 	return []finding{users, tickets, e.lookContacts(w)}
@@ -88,12 +90,11 @@ func (e *evidence) lookCounts(w words) []finding {
 // lookContacts looks at tickets over active users: what more people alone
 // explain is no change.
 func (e *evidence) lookContacts(w words) finding {
-	before, now := e.rates(e.tickets)
-	users, usersNow := e.rates(e.users)
-	for i := range before {
-		before[i].Exposure = float64(users[i].Count)
+	users := make([]float64, len(e.users))
+	for i, n := range e.users {
+		users[i] = float64(n)
 	}
-	now.Exposure = float64(usersNow.Count)
+	before, now := e.rates(e.tickets, users)
 	l := countChange(before, now)
 	f := e.countFinding("contact_rate", "change/contact_rate", "", "support", w, l, smallCount, "down")
 	f.topic = "tickets"
@@ -105,10 +106,10 @@ func (e *evidence) lookContacts(w words) finding {
 }
 
 func (e *evidence) lookScores(w words) []finding {
-	before, now := recent(e.csat)
+	before, now := recent(e.csat, shareChange)
 	out := []finding{shareFinding("csat", "csat", "CSAT", "csat", w, shareChange(before, now), smallShare, "up", fewScore)}
 
-	answers, last := recent(e.nps)
+	answers, last := recent(e.nps, npsChange)
 	l := npsChange(answers, last)
 	f := newFinding("change", "change/nps", "nps", "nps", l, 0)
 	f.Unit, f.Method, f.size = "points", "MOVER interval, spread between the "+w.many, math.Abs(l.effect.Value)/smallNPS
@@ -116,7 +117,7 @@ func (e *evidence) lookScores(w words) []finding {
 	f.Tone = tone(l.effect.Value, "up")
 	out = append(out, f.needs(last.n() >= fewScore))
 
-	moods, mood := recent(e.mood)
+	moods, mood := recent(e.mood, meanChange)
 	l = meanChange(moods, mood)
 	f = newFinding("change", "change/sentiment", "sentiment", "sentiment", l, 0)
 	f.Unit, f.Method, f.size = "mean", "Welch interval, spread between the "+w.many, math.Abs(l.effect.Value)/smallMood
@@ -128,7 +129,7 @@ func (e *evidence) lookScores(w words) []finding {
 // lookTheme looks at how much is said about a theme, at how it is said, and at
 // its slow trend.
 func (e *evidence) lookTheme(t themeSeries, w words) []finding {
-	counts, current := e.rates(t.items)
+	counts, current := e.rates(t.items, e.days)
 	total := current.Count
 	for _, r := range counts {
 		total += r.Count
@@ -148,7 +149,7 @@ func (e *evidence) lookTheme(t themeSeries, w words) []finding {
 		negatives[i] = split{t.negative[i], t.items[i]}
 		all += t.items[i]
 	}
-	before, now := recent(negatives)
+	before, now := recent(negatives, shareChange)
 	l := shareChange(before, now)
 	negative := newFinding("change", "change/negative/"+t.id, "themes", "themes", l, 0)
 	negative.Unit, negative.Method, negative.size = "percentage_points", "Newcombe interval, spread between the "+w.many, math.Abs(l.effect.Value)/smallNegative
@@ -270,7 +271,7 @@ func newFinding(kind, key, metric, section string, l level, null float64) findin
 			Key: key, Kind: kind, Section: section, SQL: "queries/metrics/" + metric + ".sql",
 			Effect: Estimate{N: l.n, Value: ptr(l.effect.Value), Low: ptr(l.effect.Low), High: ptr(l.effect.High)},
 		},
-		topic: key, p: l.p, null: null,
+		topic: key, p: l.p, null: null, usual: l.before,
 	}
 }
 

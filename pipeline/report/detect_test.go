@@ -109,12 +109,12 @@ func (w *world) quiet() *evidence {
 }
 
 // With nothing going on at most one report in twenty may carry a headline, be
-// the weeks Poisson-quiet or noisy. 400 reports: the limit allows for the
+// the weeks Poisson-quiet or noisy. 240 reports: the limit allows for the
 // simulation's own error.
 func TestNoiseMakesNoHeadlines(t *testing.T) {
 	for _, spread := range []float64{0, 0.1, 0.25} {
 		w := &world{rng: rand.New(rand.NewPCG(7, uint64(1000*spread))), weeks: 26, spread: spread}
-		const reports = 400
+		const reports = 240
 		loud := 0
 		for range reports {
 			heads, looked := choose(w.quiet().look(), nil)
@@ -221,6 +221,67 @@ func TestGapsAreNoChange(t *testing.T) {
 	e.usable[8] = false
 	if heads, _ := choose(e.look(), nil); len(heads) != 0 {
 		t.Errorf("the fall of an incomplete week is a headline: %v", heads)
+	}
+}
+
+// What breaks for two weeks is a change in the first, the same one continuing in
+// the second although the first lies in its history, and a recovery in the
+// third.
+func TestIncidentContinuesAndRecovers(t *testing.T) {
+	e := planted(1)
+	export := &e.themes[3]
+	week := func(items, negative int64) {
+		w := &world{rng: rand.New(rand.NewPCG(9, uint64(len(e.users)))), weeks: 1, spread: 0.1}
+		next := w.quiet()
+		e.periods, e.days, e.usable = append(e.periods, "next"), append(e.days, 7), append(e.usable, true)
+		e.users, e.tickets, e.items = append(e.users, next.users...), append(e.tickets, next.tickets...), append(e.items, next.items...)
+		e.csat, e.nps, e.mood = append(e.csat, next.csat...), append(e.nps, next.nps...), append(e.mood, next.mood...)
+		for i := range e.features {
+			e.features[i].points = append(e.features[i].points, next.features[i].points...)
+		}
+		for i := range e.themes {
+			e.themes[i].items, e.themes[i].negative = append(e.themes[i].items, next.themes[i].items...), append(e.themes[i].negative, next.themes[i].negative...)
+		}
+		export.items[len(e.users)-1], export.negative[len(e.users)-1] = items, negative
+	}
+	report := func(old []Headline) map[string]Headline {
+		findings := e.look()
+		heads, _ := choose(append(findings, e.recoveries(old, findings)...), keysOf(old))
+		out := map[string]Headline{}
+		for _, h := range heads {
+			out[h.Key] = h
+		}
+		return out
+	}
+	list := func(m map[string]Headline) (out []Headline) {
+		for _, key := range sortedKeys(m) {
+			out = append(out, m[key])
+		}
+		return out
+	}
+	const change, recovery = "change/theme/t03", "recovery/theme/t03"
+	first := report(nil)
+	if h, ok := first[change]; !ok || h.Continuing {
+		t.Fatalf("first week: %+v", first)
+	}
+	week(36, 25)
+	second := report(list(first))
+	if h, ok := second[change]; !ok || !h.Continuing {
+		t.Errorf("second week: %+v", second)
+	}
+	week(7, 3)
+	third := report(list(second))
+	if _, ok := third[recovery]; !ok {
+		t.Errorf("third week: %+v", third)
+	} else {
+		t.Log(third[recovery].Text)
+	}
+	if _, ok := third[change]; ok {
+		t.Errorf("third week still has the change: %+v", third[change])
+	}
+	week(7, 3)
+	if fourth := report(list(third)); len(fourth[recovery].Key) > 0 {
+		t.Errorf("fourth week recovers again: %+v", fourth)
 	}
 }
 

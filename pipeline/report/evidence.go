@@ -69,29 +69,51 @@ func (e *evidence) back() *evidence {
 
 func cut[T any](xs []T) []T { return xs[:max(len(xs)-1, 0)] }
 
-// rates are the usable counts of the periods before, at most maxBefore, and the
-// one of now.
-func (e *evidence) rates(counts []int64) (before []stats.Rate, now stats.Rate) {
+// rates are the usable counts of the periods before, and the one of now; each
+// over the exposure given.
+func (e *evidence) rates(counts []int64, exposure []float64) (before []stats.Rate, now stats.Rate) {
 	last := len(counts) - 1
 	if last < 0 {
-		return nil, stats.Rate{}
+		return nil, now
 	}
-	for i := last - 1; i >= 0 && len(before) < maxBefore; i-- {
+	for i, k := range counts[:last] {
 		if e.usable[i] {
-			before = append(before, stats.Rate{Count: counts[i], Exposure: e.days[i]})
+			before = append(before, stats.Rate{Count: k, Exposure: exposure[i]})
 		}
 	}
-	slices.Reverse(before)
-	return before, stats.Rate{Count: counts[last], Exposure: e.days[last]}
+	return usual(before, countChange), stats.Rate{Count: counts[last], Exposure: exposure[last]}
 }
 
-// recent are the entries of the periods before, at most maxBefore, and the last.
-func recent[T any](points []T) (before []T, now T) {
+// recent are the entries of the periods before, and the last one.
+func recent[T any](points []T, compare func([]T, T) level) (before []T, now T) {
 	last := len(points) - 1
 	if last < 0 {
 		return nil, now
 	}
-	return points[max(0, last-maxBefore):last], points[last]
+	return usual(points[:last], compare), points[last]
+}
+
+const (
+	// screened is how many of the periods before may leave the history as
+	// incidents: what lasts longer is the new usual.
+	screened = 4
+	// incident is the p-value below which they do, strict enough to leave
+	// noise in.
+	incident = 0.002
+)
+
+// usual are the periods that now is compared with: at most maxBefore, without
+// the incidents among the last few, which would hide their own continuing (and
+// make what is usual look like a change when they are over).
+func usual[T any](before []T, compare func([]T, T) level) []T {
+	first := max(len(before)-screened, 0)
+	kept := slices.Clone(before[:first])
+	for _, point := range before[first:] {
+		if l := compare(kept[max(0, len(kept)-maxBefore):], point); !(l.p < incident) {
+			kept = append(kept, point)
+		}
+	}
+	return kept[max(0, len(kept)-maxBefore):]
 }
 
 // sortedKeys are the keys of a map in an order that is always the same.

@@ -58,10 +58,14 @@ func Interval(e Estimate, unit string) string {
 }
 
 func factorDigits(x float64) int {
-	if x < 10 {
+	switch {
+	case x < 0.95:
+		return 2
+	case x < 10:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
 // percent has a decimal below 10% and above 99%, where it tells things apart.

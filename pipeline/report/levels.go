@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -217,19 +218,12 @@ func shareTrend(points []split) level {
 	if len(sp) < 2*minBefore {
 		return noLevel()
 	}
-	c := stats.ShareTrend(sp, stats.Level)
+	c, stretch := fitTrend(sp)
 	if !c.Known() || math.IsNaN(c.P) || k == 0 {
 		return noLevel()
 	}
 	share, centre, df := k/n, xn/n, float64(len(sp)-2)
 	line := func(x float64) float64 { return share + c.Value*(x-centre) }
-	chi := 0.0
-	for _, p := range sp {
-		fitted := min(max(line(p.X), share/4), 1-(1-share)/4)
-		d := float64(p.K)/float64(p.N) - line(p.X)
-		chi += d * d * float64(p.N) / (fitted * (1 - fitted))
-	}
-	stretch := math.Sqrt(max(chi/df, 1))
 	wide := stretch * tQuantile(df) / distuv.UnitNormal.Quantile(0.5+stats.Level/2)
 	first, last := sp[0].X, sp[len(sp)-1].X
 	iv := stats.Interval{
@@ -239,8 +233,49 @@ func shareTrend(points []split) level {
 	}
 	return level{
 		now: min(max(line(last), 0), 1), before: min(max(line(first), 0), 1),
-		effect: iv, p: tP(c.Statistic/stretch, df), n: int64(n), over: len(sp),
+		effect: iv, p: trendP(sp), n: int64(n), over: len(sp),
 	}
+}
+
+// run is how many periods in a row a slow trend must do without: what a few
+// weeks make by themselves is a change of those weeks.
+const run = 3
+
+// trendP is the largest p-value of the trend over all ways to leave out so many
+// periods in a row, and of all periods together.
+func trendP(points []stats.SharePoint) float64 {
+	c, stretch := fitTrend(points)
+	worst := tP(c.Statistic/stretch, float64(len(points)-2))
+	for i := range len(points) - run + 1 {
+		some := slices.Concat(points[:i], points[i+run:])
+		part, stretch := fitTrend(some)
+		if part.Statistic*c.Statistic <= 0 {
+			return 1
+		}
+		worst = max(worst, tP(part.Statistic/stretch, float64(len(some)-2)))
+	}
+	return worst
+}
+
+// fitTrend is the trend of the points, and the square root of their dispersion
+// around its line.
+func fitTrend(points []stats.SharePoint) (stats.Comparison, float64) {
+	c := stats.ShareTrend(points, stats.Level)
+	var k, n, xn float64
+	for _, p := range points {
+		k, n, xn = k+float64(p.K), n+float64(p.N), xn+p.X*float64(p.N)
+	}
+	share, chi := k/n, 0.0
+	for _, p := range points {
+		line := share + c.Value*(p.X-xn/n)
+		fitted := min(max(line, share/4), 1-(1-share)/4)
+		d := float64(p.K)/float64(p.N) - line
+		chi += d * d * float64(p.N) / (fitted * (1 - fitted))
+	}
+	if k == 0 || k == n {
+		return c, 1
+	}
+	return c, math.Sqrt(max(chi/float64(len(points)-2), 1))
 }
 
 // tP is the two-sided p-value of t.

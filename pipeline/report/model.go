@@ -57,8 +57,9 @@ type Headline struct {
 	// Key names the finding: the same key in the report before means that it
 	// is the same finding, still there.
 	Key string `json:"key"`
-	// Kind is change (against the periods before), trend (slow, over many
-	// periods) or segment (one group against the rest).
+	// Kind is change (against the periods before), recovery (back to usual
+	// after a change), trend (slow, over many periods) or segment (one group
+	// against the rest).
 	Kind string `json:"kind"`
 	// Text is the plain sentence with its numbers.
 	Text string `json:"text"`

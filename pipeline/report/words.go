@@ -23,7 +23,7 @@ func grainName(grain string) string {
 
 // kindName says what kind of finding a headline is.
 func kindName(h Headline) string {
-	name := map[string]string{"change": "Change", "trend": "Slow trend", "segment": "Difference"}[h.Kind]
+	name := map[string]string{"change": "Change", "recovery": "Recovery", "trend": "Slow trend", "segment": "Difference"}[h.Kind]
 	if h.Continuing {
 		return name + ", continuing"
 	}
