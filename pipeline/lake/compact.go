@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -23,7 +24,8 @@ type CompactOptions struct {
 	// BucketBytes is the size from which a day is split into more base files;
 	// 0 is 192 MiB.
 	BucketBytes int64
-	// Progress is told of every day that was rewritten; may be nil.
+	// Progress is told of every day that was rewritten, by several goroutines
+	// at once; may be nil.
 	Progress func(table, dt string)
 }
 
@@ -107,25 +109,74 @@ func compactTable(ctx context.Context, s env.Store, o CompactOptions, l *lock, n
 	if err != nil {
 		return rep, err
 	}
+	var work []string
 	for _, dt := range slices.Sorted(maps.Keys(days)) {
 		d := days[dt]
 		rep.count(d.base, d.hot)
-		if len(d.hot) == 0 && !d.mixed() {
-			rep.FilesAfter += len(d.base)
-			rep.BytesAfter += sum(d.base)
+		if len(d.hot) > 0 || d.mixed() {
+			work = append(work, dt)
 			continue
 		}
+		rep.FilesAfter += len(d.base)
+		rep.BytesAfter += sum(d.base)
+	}
+	reports := make([]TableReport, len(work))
+	err = parallel(ctx, len(work), func(ctx context.Context, i int) error {
 		if err := l.renew(ctx); err != nil {
-			return rep, err
+			return err
 		}
-		if err := compactDay(ctx, s, o, name, dt, d, &rep); err != nil {
-			return rep, fmt.Errorf("%s: %w", dt, err)
+		if err := compactDay(ctx, s, o, name, work[i], days[work[i]], &reports[i]); err != nil {
+			return fmt.Errorf("%s: %w", work[i], err)
 		}
 		if o.Progress != nil {
-			o.Progress(name, dt)
+			o.Progress(name, work[i])
 		}
+		return nil
+	})
+	for _, r := range reports {
+		rep.add(r)
 	}
-	return rep, nil
+	return rep, err
+}
+
+// compactDays is how many days are merged at once: most of the time goes by
+// waiting for the disk.
+const compactDays = 4
+
+// parallel calls f for 0..n-1, a few at a time, and stops at the first error.
+func parallel(ctx context.Context, n int, f func(context.Context, int) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(n, compactDays) {
+		wg.Go(func() {
+			for i := range next {
+				if err := f(ctx, i); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+func (r *TableReport) add(o TableReport) {
+	r.Days += o.Days
+	r.Merged += o.Merged
+	r.Deleted += o.Deleted
+	r.RowsIn += o.RowsIn
+	r.RowsOut += o.RowsOut
+	r.FilesAfter += o.FilesAfter
+	r.BytesAfter += o.BytesAfter
 }
 
 // mixed reports whether base files of two generations lie side by side, which

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 // took effect: the process died there.
 type failing struct {
 	env.Store
+	mu    sync.Mutex
 	n     int
 	after bool
 }
@@ -33,6 +35,8 @@ type failing struct {
 var errDied = errors.New("the process died here")
 
 func (f *failing) step(do func() error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.n--
 	if f.n == 0 && !f.after {
 		return errDied
@@ -93,10 +97,10 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 		for step := range rapid.IntRange(1, 4).Draw(t, "steps") {
 			n := rapid.IntRange(1, 6).Draw(t, "rows")
 			var rows []record.EventRow
-			for range n {
+			for i := range n {
 				rows = append(rows, record.EventRow{Kind: "track", Row: record.Row{
 					EventID: rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}).Draw(t, "id"), Source: "s",
-					ReceivedAt: rapid.Int64Range(0, 3).Draw(t, "received"), DeliveryID: fmt.Sprint(step),
+					ReceivedAt: rapid.Int64Range(0, 3).Draw(t, "received"), DeliveryID: fmt.Sprint(step), DeliverySeq: int32(i),
 					OccurredAt: rapid.Int64Range(0, 3).Draw(t, "occurred") * 1000,
 				}})
 			}
@@ -105,7 +109,7 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 			}
 			want := view(t, s, table)
 			clock.Advance(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
-			broken := &failing{s, rapid.IntRange(0, 8).Draw(t, "dies at"), rapid.Bool().Draw(t, "after")}
+			broken := &failing{Store: s, n: rapid.IntRange(0, 8).Draw(t, "dies at"), after: rapid.Bool().Draw(t, "after")}
 			opts := CompactOptions{
 				Clock: clock, Grace: time.Duration(rapid.IntRange(0, 1).Draw(t, "grace")) * time.Hour,
 				BucketBytes: rapid.SampledFrom([]int64{1 << 30, 2000}).Draw(t, "bucket"),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"upshot.dev/upshot/pipeline/env"
@@ -20,14 +21,16 @@ const (
 
 // lock keeps two compactions from writing over each other's base files.
 type lock struct {
-	s     env.Store
-	clock env.Clock
+	s       env.Store
+	clock   env.Clock
+	mu      sync.Mutex
+	renewed time.Time
 }
 
 // lockLake takes the lock; env.ErrExist when another compaction holds it. A
 // lock whose holder died is taken over after its lease.
 func lockLake(ctx context.Context, s env.Store, clock env.Clock) (*lock, error) {
-	l := &lock{s, clock}
+	l := &lock{s: s, clock: clock, renewed: clock.Now()}
 	err := s.Create(ctx, lockKey, l.stamp())
 	if !errors.Is(err, env.ErrExist) {
 		return l, err
@@ -72,7 +75,15 @@ func (l *lock) stamp() io.Reader {
 	return strings.NewReader(l.clock.Now().UTC().Format(time.RFC3339Nano))
 }
 
+// renew writes the lock anew when a good part of its lease is over.
 func (l *lock) renew(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.Now()
+	if age := now.Sub(l.renewed); age >= 0 && age < lockLease/4 {
+		return nil
+	}
+	l.renewed = now
 	if err := l.s.Put(ctx, lockKey, l.stamp()); err != nil {
 		return fmt.Errorf("renew the lock: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -24,9 +25,12 @@ type merge struct {
 	rows                []mergeRow
 }
 
+// mergeRow is a row with its columns of interest encoded as texts that sort as
+// the values do: comparing values one by one took most of the time.
 type mergeRow struct {
-	row  parquet.Row
-	base bool
+	row                 parquet.Row
+	base                bool
+	order, same, prefer string
 }
 
 func newMerge(s spec) (*merge, error) {
@@ -76,7 +80,9 @@ func (m *merge) group(g parquet.RowGroup, base bool) (err error) {
 	for {
 		n, err := r.ReadRows(buf)
 		for _, row := range buf[:n] {
-			m.rows = append(m.rows, mergeRow{row.Clone(), base})
+			m.rows = append(m.rows, mergeRow{
+				row.Clone(), base, sortKey(row, m.order), sortKey(row, m.same), sortKey(row, m.prefer),
+			})
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -90,12 +96,12 @@ func (m *merge) group(g parquet.RowGroup, base bool) (err error) {
 // unique keeps one row of those that are the same, and puts the rest in the
 // order of the file. It reports whether anything differs from what base holds.
 func (m *merge) unique() (changed bool) {
-	slices.SortStableFunc(m.rows, func(a, b mergeRow) int {
-		return cmp.Or(compareColumns(a.row, b.row, m.same), compareColumns(a.row, b.row, m.prefer), preferBase(a, b))
+	slices.SortFunc(m.rows, func(a, b mergeRow) int {
+		return cmp.Or(cmp.Compare(a.same, b.same), cmp.Compare(a.prefer, b.prefer), preferBase(a, b))
 	})
 	n := len(m.rows)
 	m.rows = slices.CompactFunc(m.rows, func(a, b mergeRow) bool {
-		same := compareColumns(a.row, b.row, m.same) == 0
+		same := a.same == b.same
 		changed = changed || same && b.base // a better row takes its place
 		return same
 	})
@@ -103,8 +109,8 @@ func (m *merge) unique() (changed bool) {
 	for _, r := range m.rows {
 		changed = changed || !r.base
 	}
-	slices.SortStableFunc(m.rows, func(a, b mergeRow) int {
-		return cmp.Or(compareColumns(a.row, b.row, m.order), compareColumns(a.row, b.row, m.prefer))
+	slices.SortFunc(m.rows, func(a, b mergeRow) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.same, b.same), cmp.Compare(a.prefer, b.prefer))
 	})
 	return changed
 }
@@ -126,7 +132,7 @@ func (m *merge) write(bucket, buckets int) func(io.Writer) error {
 		pw := parquet.NewWriter(w, append(options(), m.spec.schema)...)
 		batch := make([]parquet.Row, 0, writeRows)
 		for _, r := range m.rows {
-			if buckets > 1 && m.bucket(r.row, buckets) != bucket {
+			if buckets > 1 && bucketOf(r.same, buckets) != bucket {
 				continue
 			}
 			if batch = append(batch, r.row); len(batch) == cap(batch) {
@@ -143,11 +149,10 @@ func (m *merge) write(bucket, buckets int) func(io.Writer) error {
 	}
 }
 
-func (m *merge) bucket(row parquet.Row, buckets int) int {
+// bucketOf is the bucket of a row with this identity.
+func bucketOf(same string, buckets int) int {
 	h := fnv.New32a()
-	for _, c := range m.same {
-		h.Write(column(row, c).Bytes())
-	}
+	h.Write([]byte(same))
 	return int(h.Sum32()) % buckets
 }
 
@@ -161,32 +166,43 @@ func column(row parquet.Row, c int) parquet.Value {
 	return row[i]
 }
 
-func compareColumns(a, b parquet.Row, columns []int) int {
+// sortKey encodes the columns so that the keys of two rows compare as their
+// values do, one column after the other, null first.
+func sortKey(row parquet.Row, columns []int) string {
+	key := make([]byte, 0, 64)
 	for _, c := range columns {
-		if x := compareValues(column(a, c), column(b, c)); x != 0 {
-			return x
-		}
+		key = appendKey(key, column(row, c))
 	}
-	return 0
+	return string(key)
+}
+
+func appendKey(key []byte, v parquet.Value) []byte {
+	if v.IsNull() {
+		return append(key, 0)
+	}
+	key = append(key, 1)
+	switch v.Kind() {
+	case parquet.Boolean:
+		return append(key, byte(boolInt(v.Boolean())))
+	case parquet.Int32:
+		return binary.BigEndian.AppendUint32(key, uint32(v.Int32())^1<<31) //nolint:gosec // the sign bit is turned over on purpose
+	case parquet.Int64:
+		return binary.BigEndian.AppendUint64(key, uint64(v.Int64())^1<<63) //nolint:gosec // the same
+	default:
+		// A zero byte inside is marked, and two of them end the text, so that a
+		// text sorts before those it begins.
+		for _, b := range v.ByteArray() {
+			if key = append(key, b); b == 0 {
+				key = append(key, 0xff)
+			}
+		}
+		return append(key, 0, 0)
+	}
 }
 
 // compareValues orders values of one column, null first.
 func compareValues(a, b parquet.Value) int {
-	if a.IsNull() || b.IsNull() {
-		return cmp.Compare(boolInt(!a.IsNull()), boolInt(!b.IsNull()))
-	}
-	switch a.Kind() {
-	case parquet.Boolean:
-		return cmp.Compare(boolInt(a.Boolean()), boolInt(b.Boolean()))
-	case parquet.Int32:
-		return cmp.Compare(a.Int32(), b.Int32())
-	case parquet.Int64:
-		return cmp.Compare(a.Int64(), b.Int64())
-	case parquet.Double:
-		return cmp.Compare(a.Double(), b.Double())
-	default:
-		return bytes.Compare(a.ByteArray(), b.ByteArray())
-	}
+	return bytes.Compare(appendKey(nil, a), appendKey(nil, b))
 }
 
 func boolInt(b bool) int {

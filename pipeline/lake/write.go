@@ -49,11 +49,14 @@ func sorted[T any](rows []T) []T {
 	return out
 }
 
+// codec is shared by all files: it keeps its encoders, which are costly to make.
+var codec = &zstd.Codec{Level: zstd.SpeedDefault}
+
 // options are those of every file: zstd, dictionaries where the row types ask
 // for them, statistics of columns and pages.
 func options() []parquet.WriterOption {
 	return []parquet.WriterOption{
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.Compression(codec),
 		parquet.MaxRowsPerRowGroup(rowGroupRows),
 		parquet.DataPageStatistics(true),
 		parquet.CreatedBy("upshot", "1", "0"),
