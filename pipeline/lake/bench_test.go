@@ -3,9 +3,7 @@ package lake
 import (
 	"fmt"
 	"testing"
-	"time"
 
-	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/memenv"
 	"upshot.dev/upshot/pipeline/record"
 )
@@ -67,7 +65,7 @@ func BenchmarkCompact(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		opts := CompactOptions{Clock: env.ClockFunc(func() time.Time { return clock.Now() })}
+		opts := CompactOptions{Clock: clock}
 		write("base", usage(base, 0))
 		if _, err := Compact(b.Context(), s, opts); err != nil {
 			b.Fatal(err)
