@@ -116,7 +116,7 @@ func (g *generator) stream(part string) *rand.Rand {
 	for _, b := range []byte(part) {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
-	return rand.New(rand.NewPCG(g.seed, h)) //nolint:gosec // reproducible on purpose
+	return rand.New(rand.NewPCG(g.seed, h))
 }
 
 func (g *generator) scaled(full int) int { return max(1, int(float64(full)*g.scale+0.5)) }

@@ -2,6 +2,7 @@ package company
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -52,7 +53,7 @@ func (c *conversation) play(text string) {
 		c.add("assigned", "system", true, "")
 	}
 	if r.Float64() < .18 {
-		c.tags = append(c.tags[:len(c.tags):len(c.tags)], "triaged")
+		c.tags = append(slices.Clip(c.tags), "triaged")
 		c.add("tagged", "agent", true, "")
 	}
 	if r.Float64() < .1 {
@@ -70,6 +71,9 @@ func (c *conversation) play(text string) {
 // brought back, and goes on.
 func (c *conversation) vanish() bool {
 	x := c.r.Float64()
+	if x >= .045 {
+		return false
+	}
 	c.at = c.at.Add(between(c.r, 5*time.Minute, 5*time.Hour))
 	switch {
 	case x < .014:
@@ -83,12 +87,10 @@ func (c *conversation) vanish() bool {
 		c.add("merged", "agent", true, "")
 		c.status = "closed"
 		c.add("status", "system", true, "")
-	case x < .045:
+	default:
 		c.add("deleted", "agent", true, "")
 		c.status = "open"
 		c.add("status", "agent", true, "") // undeleted
-		return false
-	default:
 		return false
 	}
 	c.t.Gone = len(c.t.Changes) > 1

@@ -276,9 +276,20 @@ var actions = []struct {
 	name   string
 	weight float64
 }{
-	{"Project Opened", 20}, {"Task Updated", 26}, {"Dashboard Viewed", 12}, {"Comment Added", 10}, {"Report Viewed", 7},
-	{"Search Performed", 6}, {"Filter Applied", 5}, {"Notification Opened", 5}, {"File Uploaded", 3}, {"Project Created", .7},
-	{"Member Invited", .7}, {"Integration Connected", .4}, {"Error Shown", .5}, {"", 9},
+	{"Project Opened", 20},
+	{"Task Updated", 26},
+	{"Dashboard Viewed", 12},
+	{"Comment Added", 10},
+	{"Report Viewed", 7},
+	{"Search Performed", 6},
+	{"Filter Applied", 5},
+	{"Notification Opened", 5},
+	{"File Uploaded", 3},
+	{"Project Created", .7},
+	{"Member Invited", .7},
+	{"Integration Connected", .4},
+	{"Error Shown", .5},
+	{"", 9},
 }
 
 var actionWeights = func() []float64 {

@@ -136,24 +136,26 @@ func (w *writing) sendRecords(t *Ticket) {
 			list = append(list, w.apiRecord(t, i))
 		}
 		at := t.Changes[last-1].At.Add(between(w.r, 200*time.Millisecond, 2*time.Second))
-		w.Deliveries = append(w.Deliveries, Delivery{At: at, Source: "api", Valid: true, Status: 202, tally: Tally{Stored: len(list)}, make: fixed("/v1/records", http.Header{"User-Agent": {"tidewater-server"}}, records(list, w.r.IntN(2) == 0))})
+		w.Deliveries = append(w.Deliveries, Delivery{At: at, Source: "api", Valid: true, Status: 202, tally: Tally{Stored: len(list)}, make: w.records(list)})
 		n = last
 	}
 }
 
 // records writes one record, an array of them, or one a line.
-func records(list []apiRecord, lines bool) []byte {
-	switch {
+func (w *writing) records(list []apiRecord) func(time.Time) payload {
+	h := http.Header{"User-Agent": {"tidewater-server"}}
+	switch lines := w.r.IntN(2) == 0; {
 	case len(list) == 1:
-		return encode(list[0])
+		return fixed("/v1/records", h, encode(list[0]))
 	case !lines:
-		return encode(list)
+		return fixed("/v1/records", h, encode(list))
 	}
+	h.Set("Content-Type", "application/x-ndjson")
 	var b []byte
 	for _, r := range list {
 		b = append(append(b, encode(r)...), '\n')
 	}
-	return b
+	return fixed("/v1/records", h, b)
 }
 
 func (w *writing) apiRecord(t *Ticket, n int) apiRecord {
