@@ -123,7 +123,7 @@ func (b *builder) headlines(r *Report, g *gathered, silent []Silence, context st
 	now := b.evidence(g, days)
 	before := now.back()
 	before.plans, before.platforms = planGroups(g.plansBefore), platformGroups(g.platformsBefore)
-	old, _ := choose(before.look(), nil)
+	old := headlinesOf(before.look())
 	findings := now.look()
 	r.Headlines, r.Compared = choose(append(findings, now.recoveries(old, findings)...), keysOf(old))
 	for i := range r.Headlines {

@@ -13,8 +13,8 @@ import (
 const (
 	// maxHeadlines is how many a reader takes in.
 	maxHeadlines = 8
-	// falseRate is the share of false headlines that Benjamini and Hochberg
-	// hold; with nothing going on it is the share of reports with any.
+	// falseRate is the share of false headlines that is held; with nothing
+	// going on it bounds the share of reports with any.
 	falseRate = 0.05
 	// staleWeight ranks what was known a period ago behind what is new.
 	staleWeight = 0.4
@@ -40,23 +40,44 @@ func (r ranked) louder(than ranked) bool {
 	return r.Tone == "bad" && than.Tone != "bad"
 }
 
-// choose adjusts all comparisons together and keeps those that are supported,
-// large enough and not said already by a stronger one, in the order of evidence
-// times size. seen are the keys of the report before. The second result is the
-// number of comparisons that were looked at.
-func choose(findings []finding, seen map[string]bool) ([]Headline, int) {
-	ps := make([]float64, len(findings))
-	looked := 0
-	for i, f := range findings {
-		ps[i] = f.p
-		if !math.IsNaN(f.p) {
-			looked++
+// families are the kinds of findings that are adjusted together. Groups differ
+// in every report; judged beside them, changes would be let through too easily,
+// because Benjamini and Hochberg allow false ones in proportion to all that are
+// found. So each family is adjusted by itself. The level is not divided among
+// the three: the spread is never taken smaller than the units' own noise, trends
+// must do without any three periods, and all must be of some size, which keeps
+// the reports with a false headline far below one in twenty in simulations.
+var families = [][]string{{"change", "recovery"}, {"trend"}, {"segment"}}
+
+// adjust gives each finding its adjusted p-value, NaN where it was not looked
+// at, and the number of comparisons.
+func adjust(findings []finding) (adjusted []float64, looked int) {
+	adjusted = make([]float64, len(findings))
+	for _, family := range families {
+		ps := make([]float64, len(findings))
+		for i, f := range findings {
+			ps[i] = math.NaN()
+			if slices.Contains(family, f.Kind) {
+				ps[i] = f.p
+			}
+			if !math.IsNaN(ps[i]) {
+				looked++
+			}
+		}
+		for i, p := range stats.BenjaminiHochberg(ps) {
+			if slices.Contains(family, findings[i].Kind) {
+				adjusted[i] = p
+			}
 		}
 	}
-	adjusted := stats.BenjaminiHochberg(ps)
-	// Of findings that say the same thing the strongest speaks, known or new.
+	return adjusted, looked
+}
+
+// supported adjusts all comparisons and keeps those that the data support, that
+// are large enough, and that no stronger one says already.
+func supported(findings []finding) (kept []ranked, looked int) {
+	adjusted, looked := adjust(findings)
 	best := map[string]int{}
-	var kept []ranked
 	for i, f := range findings {
 		if math.IsNaN(adjusted[i]) || adjusted[i] > falseRate || !(f.size >= 1) || !f.excludes() {
 			continue
@@ -72,6 +93,14 @@ func choose(findings []finding, seen map[string]bool) ([]Headline, int) {
 			kept[k] = r
 		}
 	}
+	return kept, looked
+}
+
+// choose makes the headlines: what is supported, in the order of evidence times
+// size, with what was so a period ago (the keys in seen) behind what is new.
+// The second result is the number of comparisons that were looked at.
+func choose(findings []finding, seen map[string]bool) ([]Headline, int) {
+	kept, looked := supported(findings)
 	for i := range kept {
 		if kept[i].Continuing = seen[kept[i].Key]; kept[i].Continuing {
 			kept[i].score *= staleWeight
@@ -98,7 +127,18 @@ func evidenceOf(p float64) float64 {
 	return min(distuv.UnitNormal.Quantile(1-min(max(p, 1e-12), 1)/2), 6)
 }
 
-// keysOf are the keys of the headlines of a report.
+// headlinesOf are all supported findings, those beyond maxHeadlines, too: what
+// found no room a period ago is nevertheless not new.
+func headlinesOf(findings []finding) []Headline {
+	kept, _ := supported(findings)
+	var out []Headline
+	for _, k := range kept {
+		out = append(out, k.Headline)
+	}
+	return out
+}
+
+// keysOf are the keys of headlines.
 func keysOf(headlines []Headline) map[string]bool {
 	keys := map[string]bool{}
 	for _, h := range headlines {

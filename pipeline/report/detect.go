@@ -19,6 +19,8 @@ const (
 	smallTrend    = 0.02 // share of feedback over the whole history
 	smallPlanNPS  = 15.0 // points between a group and the rest
 	smallPlatform = 0.10 // adoption between a group and the rest
+	manifold      = 2.50 // and that many times as much, or as little: people on
+	// one platform may use everything more
 
 	fewTheme = 12  // items of a theme in the whole window
 	fewItems = 10  // items of a theme now, for its negative share
@@ -226,6 +228,9 @@ func platformFinding(feature string, g group[split], w words) finding {
 	}
 	f.Text = fmt.Sprintf("The feature %s %s %s of the active users on %s, against %s elsewhere (difference %s), over the last %d %s.", feature, manner, FormatValue(&l.now, "ratio"), g.name, FormatValue(&l.before, "ratio"), change(l, "percentage_points"), segmentPeriods, w.run)
 	f.Tone = "neutral"
+	if high, low := max(l.now, l.before), min(l.now, l.before); high < manifold*low {
+		f.size = 0
+	}
 	return f.needs(g.in.n >= fewUsers && g.others.n >= fewUsers)
 }
 

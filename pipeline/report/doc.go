@@ -8,9 +8,10 @@
 //
 // # What may be called a change
 //
-// All comparisons of a report (see detect.go) are tested together, and the
-// p-values adjusted by Benjamini and Hochberg: on data in which nothing
-// happened at most one report in twenty carries a headline at all. Counts are
+// The p-values of all comparisons of a report (see detect.go) are adjusted, by
+// Benjamini and Hochberg among changes, among trends and among differences of
+// groups: on data in which nothing happened at most one report in twenty
+// carries a headline at all, which a simulation holds. Counts are
 // held against the spread between the periods before, never below Poisson's;
 // shares and scores against their own intervals and that spread. A headline
 // also needs a smallest size, so that large n does not make trifles news.

@@ -145,16 +145,33 @@ func (b *builder) gatherSegments(ctx context.Context, g *gathered) error {
 		if err != nil {
 			return err
 		}
-		*w.platforms = map[string]map[string]split{}
-		for _, r := range rows {
-			feature, platform := r.Dims["feature"], r.Dims["platform"]
-			if (*w.platforms)[feature] == nil {
-				(*w.platforms)[feature] = map[string]split{}
-			}
-			(*w.platforms)[feature][platform] = split{int64(r.Stats["users"]), int64(r.Stats["active"])}
-		}
+		*w.platforms = platformShares(rows)
 	}
 	return nil
+}
+
+// platformShares arranges adoption by feature and platform. Where nobody on a
+// platform used a feature the metric has no row; the platform's active users
+// are those of its other rows, and none of them used it.
+func platformShares(rows []row) map[string]map[string]split {
+	active := map[string]int64{}
+	out := map[string]map[string]split{}
+	for _, r := range rows {
+		feature, platform := r.Dims["feature"], r.Dims["platform"]
+		active[platform] = max(active[platform], int64(r.Stats["active"]))
+		if out[feature] == nil {
+			out[feature] = map[string]split{}
+		}
+		out[feature][platform] = split{int64(r.Stats["users"]), int64(r.Stats["active"])}
+	}
+	for _, platforms := range out {
+		for platform, n := range active {
+			if _, ok := platforms[platform]; !ok {
+				platforms[platform] = split{0, n}
+			}
+		}
+	}
+	return out
 }
 
 // evidence arranges the history for the comparisons. Of days only those of the
