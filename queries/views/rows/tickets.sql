@@ -3,11 +3,12 @@
 -- stands. Where the time of a record was corrected, its repetitions may lie on
 -- other days: of those ids, and of no others, all days are compared.
 WITH moved AS (
-  SELECT source, event_id, dt,
-    row_number() OVER (PARTITION BY source, event_id
-      ORDER BY received_at, delivery_id, delivery_seq, dt) AS place
-  FROM tickets_all
-  WHERE (source, event_id) IN (SELECT source, event_id FROM tickets_all WHERE time_adjusted)
+  SELECT a.source, a.event_id, a.dt,
+    row_number() OVER (PARTITION BY a.source, a.event_id
+      ORDER BY a.received_at, a.delivery_id, a.delivery_seq, a.dt) AS place
+  FROM tickets_all AS a
+  JOIN (SELECT DISTINCT source, event_id FROM tickets_all WHERE time_adjusted) AS j
+    ON j.source = a.source AND j.event_id = a.event_id
 )
 SELECT
   d.event_id, d.source, d.occurred_at, d.received_at, d.time_adjusted, d.delivery_id,
