@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -87,7 +88,7 @@ func check(t *testing.T, p pkg) {
 	}
 	for _, i := range p.Imports {
 		if rest, ours := strings.CutPrefix(i, module+"/"); ours {
-			if stage && !contains(may, strings.TrimPrefix(rest, "pipeline/")) {
+			if stage && !slices.Contains(may, strings.TrimPrefix(rest, "pipeline/")) {
 				t.Errorf("%s imports %s", name, rest)
 			}
 			continue
@@ -101,13 +102,4 @@ func check(t *testing.T, p pkg) {
 			}
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -60,16 +60,16 @@ const description = `Upshot turns what users say and do into what to build next.
 
 Data goes to stdout, talk to stderr. Exit status: 0, 1 failed, 2 bad usage or input.`
 
-// errExit carries an exit status through kong, which wants to end the process.
-type errExit int
+// exitError carries an exit status through kong, which wants to end the process.
+type exitError int
 
-func (e errExit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, s streams, args []string) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
-			e, ok := r.(errExit)
+			e, ok := r.(exitError)
 			if !ok {
 				panic(r)
 			}
@@ -84,7 +84,7 @@ func run(ctx context.Context, s streams, args []string) (status int) {
 			if code != 0 {
 				code = exitUsage
 			}
-			panic(errExit(code))
+			panic(exitError(code))
 		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 	)

@@ -137,7 +137,7 @@ func keyWords(key string) string {
 	var b strings.Builder
 	for i := range len(key) {
 		c := key[i]
-		if i > 0 && c >= 'A' && c <= 'Z' && !(key[i-1] >= 'A' && key[i-1] <= 'Z') {
+		if i > 0 && c >= 'A' && c <= 'Z' && (key[i-1] < 'A' || key[i-1] > 'Z') {
 			b.WriteByte(' ')
 		}
 		b.WriteByte(c)

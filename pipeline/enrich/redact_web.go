@@ -289,9 +289,9 @@ func (f *finder) ipv6() {
 		if strings.Count(token, ":") < 2 {
 			continue
 		}
-		if addr, err := netip.ParseAddr(token); err != nil {
+		if _, err := netip.ParseAddr(token); err != nil {
 			token = strings.TrimRight(token, ":")
-			if addr, err = netip.ParseAddr(token); err != nil || !addr.Is6() {
+			if addr, err := netip.ParseAddr(token); err != nil || !addr.Is6() {
 				continue
 			}
 		}

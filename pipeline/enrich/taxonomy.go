@@ -162,7 +162,7 @@ func (c *checker) parents(taxonomy Taxonomy) {
 func (t Taxonomy) digest() string {
 	h := sha256.New()
 	for _, theme := range t {
-		fmt.Fprintf(h, "%q %q %q %q\n", theme.ID, theme.Name, theme.Parent, theme.Phrases)
+		_, _ = fmt.Fprintf(h, "%q %q %q %q\n", theme.ID, theme.Name, theme.Parent, theme.Phrases)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }

@@ -50,7 +50,7 @@ func FuzzHandler(f *testing.F) {
 			}
 		}
 		if len(body) > 0 {
-			req.Body = http.MaxBytesReader(nil, httptest.NewRequest("POST", "/", bytes.NewReader(body)).Body, 1<<30)
+			req.Body = http.MaxBytesReader(nil, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)).Body, 1<<30)
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, req)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -98,7 +99,7 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, rt route) (a a
 		if v == nil {
 			return
 		}
-		if v == http.ErrAbortHandler {
+		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(v)
 		}
 		attrs := []any{"stack", string(debug.Stack())}

@@ -14,7 +14,7 @@ func usage(n, from int) []record.EventRow {
 	rows := make([]record.EventRow, n)
 	for i := range rows {
 		k := from + i
-		h := uint64(k) * 0x9E3779B97F4A7C15 //nolint:gosec // a spread, not a secret
+		h := uint64(k) * 0x9E3779B97F4A7C15
 		at := noon.UnixMicro() + int64(k)*4_000_000/10
 		person := h % 3000
 		rows[i] = record.EventRow{
@@ -22,7 +22,7 @@ func usage(n, from int) []record.EventRow {
 			Properties: fmt.Sprintf(`{"format":"%s","count":%d}`, []string{"pdf", "csv", "png"}[h>>20%3], h>>30%500),
 			Row: record.Row{
 				EventID: fmt.Sprintf("%016x-%08x", h, k), Source: "app", OccurredAt: at / 1000 * 1000, ReceivedAt: at/1000*1000 + 2_000_000,
-				DeliveryID: fmt.Sprintf("01JC%022d", k/20), DeliverySeq: int32(k % 20), //nolint:gosec // small
+				DeliveryID: fmt.Sprintf("01JC%022d", k/20), DeliverySeq: int32(k % 20),
 				UserKey: fmt.Sprintf("%016x%016x", person*0xABCDEF12345, person), Plan: []string{"free", "pro", "team"}[person%3],
 				Country: []string{"DE", "US", "FR", "JP"}[person%4], Platform: []string{"web", "ios", "android"}[person%3], AppVersion: "4.2.1",
 			},

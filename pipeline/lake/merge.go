@@ -183,7 +183,10 @@ func appendKey(key []byte, v parquet.Value) []byte {
 	key = append(key, 1)
 	switch v.Kind() {
 	case parquet.Boolean:
-		return append(key, byte(boolInt(v.Boolean())))
+		if v.Boolean() {
+			return append(key, 1)
+		}
+		return append(key, 0)
 	case parquet.Int32:
 		return binary.BigEndian.AppendUint32(key, uint32(v.Int32())^1<<31) //nolint:gosec // the sign bit is turned over on purpose
 	case parquet.Int64:
@@ -203,11 +206,4 @@ func appendKey(key []byte, v parquet.Value) []byte {
 // compareValues orders values of one column, null first.
 func compareValues(a, b parquet.Value) int {
 	return bytes.Compare(appendKey(nil, a), appendKey(nil, b))
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

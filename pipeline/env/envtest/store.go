@@ -188,7 +188,10 @@ func storeListChanges(t *testing.T, s env.Store) {
 	if n != 20 || len(keys(t, s, "d/")) != 0 || len(keys(t, s, "e/")) != 20 {
 		t.Errorf("listed %d of 20 while changing, left %q", n, keys(t, s, "d/"))
 	}
-	for range s.List(t.Context(), "e/") {
+	for _, err := range s.List(t.Context(), "e/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break // stopping early is allowed
 	}
 	ctx, cancel := context.WithCancel(t.Context())

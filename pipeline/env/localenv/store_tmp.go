@@ -82,7 +82,7 @@ func (s *Store) writeTmp(ctx context.Context, body io.Reader) (name string, err 
 }
 
 // fd is the descriptor of an open file, for flock.
-func fd(f *os.File) int { return int(f.Fd()) } //nolint:gosec // descriptors are small
+func fd(f *os.File) int { return int(f.Fd()) }
 
 // ctxReader ends a copy when its context ends.
 type ctxReader struct {
