@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/fault"
@@ -24,7 +25,7 @@ type metricCmd struct {
 	To     string   `required:"" placeholder:"DATE" help:"The date after the last one."`
 	Grain  string   `placeholder:"G" default:"week" help:"day, week, month or all."`
 	TZ     string   `name:"tz" placeholder:"ZONE" help:"IANA time zone in which days begin; the configuration's otherwise."`
-	By     []string `placeholder:"DIM,..." help:"Dimensions, like plan or platform."`
+	By     []string `placeholder:"DIM" help:"Dimensions, like plan or platform."`
 	Format string   `placeholder:"F" default:"table" help:"table, csv, json or arrow."`
 }
 
@@ -103,8 +104,8 @@ func (metricsCmd) Run(a *app) error {
 	t.SetOutputMirror(a.out)
 	t.SetStyle(table.StyleLight)
 	t.Style().Options.DrawBorder = false
-	t.Style().Options.SeparateRows = false
-	t.SetColumnConfigs([]table.ColumnConfig{{Name: "means", WidthMax: 72}, {Name: "by", WidthMax: 32}})
+	t.Style().Format.Header = 0
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "means", WidthMax: 64, WidthMaxEnforcer: text.WrapSoft}, {Name: "by", WidthMax: 30, WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"metric", "unit", "by", "means"})
 	for _, name := range catalog.Names() {
 		m, err := catalog.Get(name)
