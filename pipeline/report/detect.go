@@ -24,7 +24,7 @@ const (
 
 	fewTheme = 12  // items of a theme in the whole window
 	fewItems = 10  // items of a theme now, for its negative share
-	fewScore = 20  // answers now
+	fewScore = 10  // answers now
 	fewGroup = 30  // answers of a group
 	fewUsers = 100 // active users of a group
 	fewTrend = 60  // items of a theme in the whole history

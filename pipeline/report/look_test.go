@@ -144,6 +144,9 @@ func TestValueAxis(t *testing.T) {
 		{"nps", Lines, []float64{-12, 38}, -20, 40},
 		{"sentiment", Lines, []float64{-0.21, -0.1}, -0.3, 0},
 		{"users", Lines, nil, 0, 1},
+		{"seconds", Lines, []float64{52000, 61000}, 0, 64800},
+		{"seconds", Lines, []float64{600000}, 0, 691200},
+		{"seconds", Lines, []float64{40}, 0, 45},
 	} {
 		chart := Chart{Unit: c.unit, Kind: c.kind, Series: []Series{{}}}
 		for _, v := range c.values {
@@ -234,6 +237,21 @@ func TestFormatValue(t *testing.T) {
 	}
 	if got := FormatValue(nil, "ratio"); got != "–" {
 		t.Errorf("nil is %q", got)
+	}
+}
+
+func TestShortTick(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		unit string
+		want string
+	}{
+		{0, "seconds", "0"}, {45, "seconds", "45 s"}, {900, "seconds", "15 min"}, {21600, "seconds", "6 h"}, {64800, "seconds", "18 h"}, {86400, "seconds", "1 d"}, {172800, "seconds", "2 d"}, {129600, "seconds", "36 h"},
+		{0.025, "ratio", "2.5%"}, {0.25, "ratio", "25%"}, {12500, "count", "12.5k"}, {1500, "count", "1,500"}, {-25, "score", "−25"}, {0.15, "mean", "0.15"},
+	} {
+		if got := shortTick(c.v, c.unit); got != c.want {
+			t.Errorf("shortTick(%v, %s) = %q, want %q", c.v, c.unit, got, c.want)
+		}
 	}
 }
 

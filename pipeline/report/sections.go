@@ -179,13 +179,21 @@ func nonEmpty(charts ...Chart) []Chart {
 	return slices.DeleteFunc(charts, func(c Chart) bool { return len(c.X) == 0 })
 }
 
+// moods are the labels of sentiment, the worst first.
+var moods = []string{"negative", "neutral", "positive"}
+
 // mood is the share of negative, neutral and positive feedback per period.
 func (b *builder) mood(g *gathered, marks []Mark) Chart {
 	c := Chart{ID: "sentiment-shares", Kind: Stacked, Title: "How people sound", Description: "Shares of negative, neutral and positive feedback.", Unit: "ratio", X: g.chart, Marks: marks, SQL: g.sentiment.info.sql()}
-	for _, label := range []string{"negative", "neutral", "positive"} {
+	for _, label := range moods {
 		s := Series{Name: label}
 		for _, p := range g.chart {
-			k, n := g.sentiment.stat(p, "", label), units(g.sentiment, p)
+			// Of all that have a label: an answer's label may come from its
+			// score where its text is not scored.
+			k, n := g.sentiment.stat(p, "", label), int64(0)
+			for _, each := range moods {
+				n += g.sentiment.stat(p, "", each)
+			}
 			if n < 5 {
 				s.Points = append(s.Points, Estimate{N: n, Note: "too little data"})
 				continue

@@ -31,13 +31,13 @@ func (b *builder) themes(g *gathered, quotes map[string][]Quote, marks []Mark) S
 		s.Themes = append(s.Themes, b.theme(g, id, quotes[id]))
 	}
 	if rest := len(ids) - shownThemes; rest > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("%s more were mentioned.", plural(int64(rest), "theme", "themes")))
+		s.Notes = append(s.Notes, fmt.Sprintf("%s mentioned less often.", plural(int64(rest), "more theme was", "more themes were")))
 	}
 	if len(s.Themes) == 0 {
 		s.Notes = append(s.Notes, "Nothing was said that the taxonomy knows.")
 		return s
 	}
-	s.Notes = append(s.Notes, "Personal data were taken out of the quotes before they were stored. "+g.themes.info.sql())
+	s.Notes = append(s.Notes, "Personal data were taken out of the quotes before they were stored. People are counted where they are known.")
 	s.Charts = []Chart{b.courses(g, ids, marks)}
 	return s
 }

@@ -97,6 +97,9 @@ func valueAxis(c Chart) axis {
 		high = 1
 	}
 	step := niceStep((high - low) / 4)
+	if c.Unit == "seconds" {
+		step = niceTime((high - low) / 4)
+	}
 	if wholeUnit(c.Unit) {
 		step = max(step, 1)
 	}
@@ -123,6 +126,17 @@ func niceStep(x float64) float64 {
 	return 10 * base
 }
 
+// niceTime rounds seconds up to a step that clocks and calendars know.
+func niceTime(x float64) float64 {
+	const minute, hour, day = 60.0, 3600.0, 86400.0
+	for _, step := range []float64{1, 5, 15, 30, minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 3 * hour, 6 * hour, 12 * hour, day, 2 * day, 7 * day} {
+		if x <= step {
+			return step
+		}
+	}
+	return niceStep(x/day) * day
+}
+
 // y is the vertical place of a value.
 func (a axis) y(v float64) float64 {
 	return padTop + (a.high-v)/(a.high-a.low)*(chartHeight-padTop-padBottom)
@@ -147,7 +161,7 @@ func slotX(at float64, periods int) float64 {
 func shortTick(v float64, unit string) string {
 	switch {
 	case unit == "seconds":
-		return strings.ReplaceAll(span(v), " ", "")
+		return timeTick(v)
 	case unit == "ratio" || unit == "share":
 		return decimal(100*v, tickDigits(100*v)) + "%"
 	case math.Abs(v) >= 10000:
@@ -155,6 +169,22 @@ func shortTick(v float64, unit string) string {
 	default:
 		return decimal(v, tickDigits(v))
 	}
+}
+
+// timeTick writes seconds in the one unit that suits them.
+func timeTick(v float64) string {
+	for _, u := range []struct {
+		seconds float64
+		name    string
+	}{{86400, " d"}, {3600, " h"}, {60, " min"}} {
+		if v >= 2*u.seconds || (v >= u.seconds && math.Mod(v, u.seconds) == 0) {
+			return decimal(v/u.seconds, tickDigits(v/u.seconds)) + u.name
+		}
+	}
+	if v == 0 {
+		return "0"
+	}
+	return decimal(v, 0) + " s"
 }
 
 func tickDigits(v float64) int {

@@ -140,7 +140,7 @@ func estimate(e Estimate, unit string) string {
 // themeFacts is the line below a theme's name.
 func themeFacts(t Theme) string {
 	parts := []string{
-		plural(t.People, "person", "people"),
+		plural(t.People, "known person", "known people"),
 		estimate(t.Share, "ratio") + " of feedback",
 		"negative " + estimate(t.Negative, "ratio"),
 	}

@@ -163,11 +163,11 @@ func estimate(iv stats.Interval, n int64) Estimate {
 // why says in one sentence what put the theme here.
 func why(i Item, negative int64) string {
 	parts := []string{
-		fmt.Sprintf("%d people (%s of active users, at least %s) wrote about it in %d pieces of feedback", i.People, percent(*i.Reach.Value), percent(*i.Reach.Low), i.Items),
+		fmt.Sprintf("%d known people (%s of active users, at least %s) wrote about it in %d pieces of feedback", i.People, percent(*i.Reach.Value), percent(*i.Reach.Low), i.Items),
 		fmt.Sprintf("%d of these are negative", negative),
 	}
-	if most := slices.MaxFunc(append([]Count{{}}, i.Intents...), func(a, b Count) int { return cmp.Compare(a.Count, b.Count) }); most.Count > 0 && i.Severity.N > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d mentions are of the kind %s", most.Count, i.Severity.N, most.Name))
+	if text := asks(i.Intents); text != "" {
+		parts = append(parts, fmt.Sprintf(text, i.Severity.N))
 	}
 	switch g := i.Growth; {
 	case g.Low != nil && *g.Low > 1:
@@ -176,6 +176,19 @@ func why(i Item, negative int64) string {
 		parts = append(parts, fmt.Sprintf("shrinking (×%.1f in the last %d weeks)", *g.Value, lately))
 	}
 	return strings.Join(parts, "; ") + "."
+}
+
+// asks says what most of the mentions want that want something, as a format for
+// the number of all mentions; "" when none does.
+func asks(intents []Count) string {
+	best, phrase := Count{}, ""
+	for _, c := range intents {
+		verb := map[string]string{"bug": "report a bug", "complaint": "complain", "request": "ask for something"}[c.Name]
+		if verb != "" && c.Count > best.Count {
+			best, phrase = c, fmt.Sprintf("%d of %%d mentions %s", c.Count, verb)
+		}
+	}
+	return phrase
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
