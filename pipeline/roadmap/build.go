@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"upshot.dev/upshot/pipeline/env"
+	"upshot.dev/upshot/pipeline/fault"
 	"upshot.dev/upshot/pipeline/metric"
 )
 
@@ -33,11 +34,11 @@ type Window struct {
 }
 
 // WindowEnding is the window of the last 13 whole weeks (Monday to Sunday in
-// tz) that are over at now. An unknown zone is an error.
+// tz) that are over at now. An unknown zone is a fault of kind Invalid.
 func WindowEnding(now time.Time, tz string) (Window, error) {
 	loc, err := time.LoadLocation(tz)
 	if err != nil {
-		return Window{}, fmt.Errorf("roadmap time zone %q: %w", tz, err)
+		return Window{}, fault.Invalidf("roadmap time zone %q: %w", tz, err)
 	}
 	local := now.In(loc)
 	day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC)
