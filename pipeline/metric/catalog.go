@@ -55,7 +55,7 @@ func (c *Catalog) Names() []string { return slices.Clone(c.names) }
 func (c *Catalog) Get(name string) (*Metric, error) {
 	m, ok := c.metrics[name]
 	if !ok {
-		return nil, fault.Invalidf("there is no metric %q; there are %s", name, strings.Join(c.names, ", "))
+		return nil, fault.Invalidf("there is no metric %q%s; there are %s", name, nearest(name, c.names), strings.Join(c.names, ", "))
 	}
 	return m, nil
 }
@@ -84,14 +84,16 @@ func (c *Catalog) Run(ctx context.Context, q env.Querier, name string, product c
 		return nil, fmt.Errorf("metric %s: %w", name, err)
 	}
 	defer r.Release()
-	rows, err := read(m, by, r)
+	rows, types, err := read(m, by, r)
 	if err != nil {
 		return nil, fault.Permanentf("metric %s: %w", name, err)
 	}
 	if len(by) == 0 {
 		rows = fill(m, cal, product, rows)
 	}
-	return newResult(m, cal, p, by, rows)
+	res := newResult(m, cal, p, by, rows, types)
+	res.By = m.asked(p.By)
+	return res, nil
 }
 
 // SQL is the statement that Run would send: what an analyst pastes into Athena.
@@ -127,18 +129,29 @@ func (m *Metric) statement(product config.Product, p Params) (string, *calendar,
 	return stmt, cal, by, err
 }
 
-// dimensions checks what was asked for. A label of the metric, like theme, is
-// in every row anyway.
-func (m *Metric) dimensions(asked []string) ([]string, error) {
+// asked are the dimensions asked for, each once.
+func (m *Metric) asked(list []string) []string {
+	out := []string{}
+	for _, d := range list {
+		if d = strings.TrimSpace(d); d != "" && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// dimensions checks what was asked for and gives the columns to group by. A
+// label of the metric, like theme, is in every row anyway.
+func (m *Metric) dimensions(list []string) ([]string, error) {
 	var by []string
-	for _, d := range asked {
-		d = strings.TrimSpace(d)
+	for _, d := range m.asked(list) {
 		switch {
-		case d == "" || slices.Contains(m.Labels, d) || slices.Contains(by, d):
+		case slices.Contains(m.Labels, d):
 		case slices.Contains(m.By, d):
 			by = append(by, d)
 		default:
-			return nil, fault.Invalidf("metric %s cannot be cut by %q; it can by %s", m.Name, d, strings.Join(slices.Concat(m.By, m.Labels), ", "))
+			all := slices.Concat(m.By, m.Labels)
+			return nil, fault.Invalidf("metric %s cannot be cut by %q%s; it can by %s", m.Name, d, nearest(d, all), strings.Join(all, ", "))
 		}
 	}
 	return by, nil

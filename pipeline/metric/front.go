@@ -31,6 +31,8 @@ type Metric struct {
 	// Hidden are columns that only the interval needs, like the list of all
 	// durations: they are not printed.
 	Hidden []string
+	// Params are the parameters that the SQL takes, where it lists them.
+	Params []string
 	// Fill are the statistics that are 0 in a period where nothing happened;
 	// empty: a row stands only where a unit does. The word days stands for the
 	// number of the period's days.
@@ -104,9 +106,15 @@ func parse(file, text string) (*Metric, error) {
 			return nil, fault.Permanentf("%s: the front matter has no %s", file, k)
 		}
 	}
-	m.SQL = strings.TrimSpace(strings.Join(lines[n:], ""))
 	if err := m.check(); err != nil {
-		return nil, fault.Permanentf("%s: %w", file, err)
+		return nil, fault.Permanentf("%s:%d: %w", file, n, err)
+	}
+	m.SQL = strings.TrimSpace(strings.Join(lines[n:], ""))
+	for n < len(lines)-1 && strings.TrimSpace(lines[n]) == "" {
+		n++ // empty lines are cut off the SQL
+	}
+	if line, err := m.checkSQL(); err != nil {
+		return nil, fault.Permanentf("%s:%d: %w", file, n+line, err)
 	}
 	if seen["min_n"] == 0 {
 		m.MinN = m.defaultMinN()
@@ -144,6 +152,8 @@ func (m *Metric) set(key, value string) error {
 		m.Description = value
 	case "owner":
 		m.Owner = value
+	case "params":
+		return m.setParams(value)
 	case "report":
 		m.Report = value
 	case "alert":
@@ -186,6 +196,29 @@ func (m *Metric) set(key, value string) error {
 		m.Target = &t
 	default:
 		return fmt.Errorf("is unknown")
+	}
+	return nil
+}
+
+// parameterTypes are the types of the parameters of a text.
+var parameterTypes = map[string]string{
+	"from": "date", "to": "date", "dt_from": "date", "dt_to": "date", "tz": "varchar", "grain": "varchar",
+}
+
+// setParams reads a list like "from date, tz varchar".
+func (m *Metric) setParams(value string) error {
+	for part := range strings.SplitSeq(value, ",") {
+		name, kind, _ := strings.Cut(strings.TrimSpace(part), " ")
+		want, ok := parameterTypes[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("%q is no parameter; there are %s", name, strings.Join(parameters, ", "))
+		case strings.TrimSpace(kind) != want:
+			return fmt.Errorf("%s is a %s", name, want)
+		case slices.Contains(m.Params, name):
+			return fmt.Errorf("%s stands twice", name)
+		}
+		m.Params = append(m.Params, name)
 	}
 	return nil
 }
@@ -238,31 +271,23 @@ func (c *Call) parse(value string, known map[string]int) error {
 	return nil
 }
 
-// check holds the parts of a metric against each other and its SQL against the
-// rules that every metric keeps.
+// check holds the parts of a metric against each other.
 func (m *Metric) check() error {
-	have := func(name string) bool { return name == "n" || slices.Contains(m.Statistics, name) || slices.Contains(m.Hidden, name) }
+	all := slices.Concat([]string{"n"}, m.Statistics, m.Hidden)
 	for _, c := range []Call{m.Value, m.Interval} {
 		for _, a := range c.Args {
-			if _, err := strconv.ParseFloat(a, 64); err != nil && !have(a) {
+			if _, err := strconv.ParseFloat(a, 64); err != nil && !slices.Contains(all, a) {
 				return fmt.Errorf("%s: %s is no statistic", c.Func, a)
 			}
 		}
 	}
-	if !have(m.N) {
+	if !slices.Contains(all, m.N) {
 		return fmt.Errorf("n: %s is no statistic", m.N)
 	}
 	for _, l := range slices.Concat(m.Labels, m.Fill) {
 		if !slices.Contains(m.Statistics, l) {
 			return fmt.Errorf("%s is no statistic", l)
 		}
-	}
-	uses, err := scan(m.SQL)
-	if err != nil {
-		return err
-	}
-	if !uses["dt_from"] && !uses["dt_to"] {
-		return fmt.Errorf("the SQL has no bound on dt: without :dt_from or :dt_to it reads every file")
 	}
 	return nil
 }

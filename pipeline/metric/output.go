@@ -44,8 +44,14 @@ func (r *Result) writeJSON(w io.Writer) error {
 		name  string
 		value any
 	}{
-		{"metric", r.Metric}, {"title", r.Title}, {"unit", r.Unit}, {"from", r.From}, {"to", r.To},
-		{"tz", r.TZ}, {"grain", r.Grain}, {"by", by},
+		{"metric", r.Metric},
+		{"title", r.Title},
+		{"unit", r.Unit},
+		{"from", r.From},
+		{"to", r.To},
+		{"tz", r.TZ},
+		{"grain", r.Grain},
+		{"by", by},
 	}
 	var b bytes.Buffer
 	b.WriteByte('{')

@@ -19,23 +19,30 @@ func render(m *Metric, c *calendar, tz string, by []string, p config.Product) (s
 		return "", fault.Permanentf("metric %s: %w", m.Name, err)
 	}
 	params := map[string]string{
-		"from": date(c.from), "to": date(c.to), "tz": literal(tz), "grain": literal(c.grain),
-		"dt_from": date(c.dtFrom()), "dt_to": date(c.dtTo()),
+		":from": date(c.from), ":to": date(c.to), ":tz": literal(tz), ":grain": literal(c.grain),
+		":dt_from": date(c.dtFrom()), ":dt_to": date(c.dtTo()),
 	}
+	uses := map[string]bool{}
 	var body strings.Builder
+	begins := true // nothing but space and comments has come yet
+	joined := false
 	for _, t := range ts {
 		switch t.kind {
 		case parameter:
 			body.WriteString(params[t.text])
 		case macro:
-			body.WriteString(expand(t.args, by))
+			body.WriteString(expand(t.args(), by))
+		case word:
+			uses[t.text] = true
+			if begins && t.is("with") {
+				joined = true // its relations follow those of the runner
+			} else {
+				body.WriteString(t.text)
+			}
 		default:
 			body.WriteString(t.text)
 		}
-	}
-	uses, err := scan(m.SQL)
-	if err != nil {
-		return "", err
+		begins = begins && (t.kind == space || t.kind == comment)
 	}
 	var with []string
 	for _, r := range relations(c, p) {
@@ -43,31 +50,16 @@ func render(m *Metric, c *calendar, tz string, by []string, p config.Product) (s
 			with = append(with, r.name+r.columns+" AS (\n"+r.sql()+"\n)")
 		}
 	}
-	text := body.String()
-	if len(with) == 0 {
-		return text, nil
+	switch head := "WITH " + strings.Join(with, ",\n"); {
+	case len(with) == 0 && joined:
+		return "WITH " + body.String(), nil
+	case len(with) == 0:
+		return body.String(), nil
+	case joined:
+		return head + ",\n" + body.String(), nil
+	default:
+		return head + "\n" + body.String(), nil
 	}
-	head := "WITH " + strings.Join(with, ",\n")
-	if rest, ok := cutWith(text); ok {
-		return head + ",\n" + rest, nil
-	}
-	return head + "\n" + text, nil
-}
-
-// cutWith cuts the WITH off a text that begins with it, after its comments.
-func cutWith(text string) (string, bool) {
-	rest := text
-	for {
-		rest = strings.TrimLeft(rest, " \t\r\n")
-		if !strings.HasPrefix(rest, "--") {
-			break
-		}
-		_, rest, _ = strings.Cut(rest, "\n")
-	}
-	if len(rest) > 4 && strings.EqualFold(rest[:4], "with") && !isLetter(rest[4]) {
-		return rest[4:], true
-	}
-	return text, false
 }
 
 // expand gives a macro's text for the dimensions that were asked for.
@@ -158,41 +150,58 @@ func featuresSQL(p config.Product) string {
 	return "VALUES " + strings.Join(rows, ", ")
 }
 
+// featureEventsSQL narrows the events to those of any feature, with the feature
+// they are of. It reads the events once, however many features there are: the
+// names lead to the features by a hash join, and only then are properties
+// looked into.
 func featureEventsSQL(p config.Product) string {
 	if len(p.Features) == 0 {
 		return "SELECT CAST(NULL AS varchar) AS feature, e.* FROM events AS e WHERE FALSE"
 	}
-	var parts []string
+	var pairs, names, where []string
 	for _, f := range slices.Sorted(maps.Keys(p.Features)) {
-		parts = append(parts, fmt.Sprintf("SELECT %s AS feature, e.* FROM events AS e WHERE %s AND %s",
-			literal(f), matchSQL(p.Features[f]), somebody))
+		m := p.Features[f]
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(m.Events))) {
+			pairs = append(pairs, "("+literal(f)+", "+literal(name)+")")
+			names = append(names, name)
+		}
+		if cond := whereSQL(m.Where); cond != "" {
+			where = append(where, fmt.Sprintf("WHEN %s THEN %s", literal(f), cond))
+		}
 	}
-	return strings.Join(parts, "\nUNION ALL\n")
+	sql := "SELECT x.feature, e.* FROM events AS e\nJOIN (VALUES " + strings.Join(pairs, ", ") + ") AS x(feature, name) ON x.name = e.name\nWHERE " +
+		activeKinds + " AND e.name IN (" + literals(slices.Compact(slices.Sorted(slices.Values(names)))) + ") AND " + somebody
+	if len(where) > 0 {
+		sql += "\n  AND CASE x.feature " + strings.Join(where, " ") + " ELSE TRUE END"
+	}
+	return sql
 }
 
-// matchSQL is the condition under which an event is one of the matcher's.
-func matchSQL(m config.Matcher) string {
-	cond := []string{activeKinds, "e.name IN (" + literals(m.Events) + ")"}
-	for _, k := range slices.Sorted(maps.Keys(m.Where)) {
-		cond = append(cond, propertySQL(k, m.Where[k]))
+// whereSQL is the condition that an event's properties have the values asked
+// for; empty when none are.
+func whereSQL(where map[string]any) string {
+	var cond []string
+	for _, k := range slices.Sorted(maps.Keys(where)) {
+		cond = append(cond, propertySQL(k, where[k]))
 	}
 	return strings.Join(cond, " AND ")
 }
 
 // propertySQL compares a property with a value as JSON: a text equals only a
-// text, a number only a number. The JSON text of the property tells them apart:
-// a text begins with a quote.
+// text, a number only a number. The property is found in a map of its object
+// and not by a JSON path, because the engines read paths differently once a
+// key has quotes, brackets or a star. The JSON text of a value tells its type:
+// only a text begins with a quote, and only a number can be cast to one.
 func propertySQL(key string, want any) string {
-	path := literal(`$["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"]`)
-	raw := "json_format(json_extract(e.properties, " + path + "))"
-	scalar := "json_extract_scalar(e.properties, " + path + ")"
+	value := "element_at(try_cast(json_parse(e.properties) AS map(varchar, json)), " + literal(key) + ")"
+	raw := "json_format(" + value + ")"
 	switch v := want.(type) {
 	case string:
-		return fmt.Sprintf("(%s LIKE '\"%%' AND %s = %s)", raw, scalar, literal(v))
+		return fmt.Sprintf("(%s LIKE '\"%%' AND json_extract_scalar(%s, '$') = %s)", raw, value, literal(v))
 	case bool:
 		return fmt.Sprintf("%s = '%t'", raw, v)
 	default:
-		return fmt.Sprintf("(%s NOT LIKE '\"%%' AND try_cast(%s AS double) = CAST(%s AS double))", raw, scalar, literal(fmt.Sprint(v)))
+		return fmt.Sprintf("try_cast(%s AS double) = CAST(%s AS double)", raw, literal(fmt.Sprint(v)))
 	}
 }
 

@@ -39,19 +39,17 @@ type Row struct {
 func (r *Result) Rows() []Row { return r.rows }
 
 // newResult computes the values and builds the record.
-func newResult(m *Metric, c *calendar, p Params, by []string, lines []line) (*Result, error) {
-	labels := m.Labels
-	sortLines(lines, slices.Concat(by, labels))
+func newResult(m *Metric, c *calendar, p Params, by []string, lines []line, types map[string]arrow.DataType) *Result {
+	sortLines(lines, slices.Concat(by, m.Labels))
 	partial := map[string]bool{}
 	for _, per := range c.periods {
 		partial[per.first.Format(dateForm)] = per.partial
 	}
-	schema := m.schema(by, lines)
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, m.schema(by, types))
 	defer b.Release()
 	res := &Result{
 		Metric: m.Name, Title: m.Title, Unit: m.Unit, Better: m.Better, Target: m.Target,
-		From: p.From, To: p.To, TZ: c.loc.String(), Grain: p.Grain, By: slices.Clone(by),
+		From: p.From, To: p.To, TZ: c.loc.String(), Grain: p.Grain,
 	}
 	for _, l := range lines {
 		row := m.row(l, by)
@@ -60,7 +58,7 @@ func newResult(m *Metric, c *calendar, p Params, by []string, lines []line) (*Re
 		appendRow(b, m, by, l, row)
 	}
 	res.Record = b.NewRecordBatch()
-	return res, nil
+	return res
 }
 
 const dateForm = "2006-01-02"
@@ -92,18 +90,17 @@ func zeroNaN(v float64) float64 {
 	return v
 }
 
-// schema chooses the columns' types: a statistic is text when any row has
-// text, a float when any has a float, else a whole number.
-func (m *Metric) schema(by []string, lines []line) *arrow.Schema {
+// schema has the columns of a result. A statistic is text, a float or a whole
+// number, as the engine gave it.
+func (m *Metric) schema(by []string, types map[string]arrow.DataType) *arrow.Schema {
 	fields := []arrow.Field{{Name: "period", Type: arrow.FixedWidthTypes.Date32}}
 	for _, d := range by {
 		fields = append(fields, arrow.Field{Name: d, Type: arrow.BinaryTypes.String, Nullable: true})
 	}
 	for _, s := range m.Statistics {
-		if s == "n" {
-			continue
+		if s != "n" {
+			fields = append(fields, arrow.Field{Name: s, Type: types[s], Nullable: true})
 		}
-		fields = append(fields, arrow.Field{Name: s, Type: statType(s, m, lines), Nullable: true})
 	}
 	float := arrow.PrimitiveTypes.Float64
 	return arrow.NewSchema(append(fields,
@@ -114,22 +111,6 @@ func (m *Metric) schema(by []string, lines []line) *arrow.Schema {
 		arrow.Field{Name: "partial", Type: arrow.FixedWidthTypes.Boolean},
 		arrow.Field{Name: "note", Type: arrow.BinaryTypes.String, Nullable: true},
 	), nil)
-}
-
-func statType(name string, m *Metric, lines []line) arrow.DataType {
-	t := arrow.DataType(arrow.PrimitiveTypes.Int64)
-	if slices.Contains(m.Labels, name) && len(lines) == 0 {
-		return arrow.BinaryTypes.String
-	}
-	for _, l := range lines {
-		switch l.cells[name].kind {
-		case arrow.STRING:
-			return arrow.BinaryTypes.String
-		case arrow.FLOAT64:
-			t = arrow.PrimitiveTypes.Float64
-		}
-	}
-	return t
 }
 
 func appendRow(b *array.RecordBuilder, m *Metric, by []string, l line, row Row) {

@@ -38,37 +38,44 @@ func (l line) number(name string) float64 {
 }
 
 // read takes the engine's batches apart and checks that every column is there.
-func read(m *Metric, by []string, r array.RecordReader) ([]line, error) {
+// types are the engine's, by column: a result's columns have the same types
+// whatever rows there are.
+func read(m *Metric, by []string, r array.RecordReader) (out []line, types map[string]arrow.DataType, err error) {
 	names := slices.Concat(by, m.Statistics, m.Hidden, []string{"n"})
 	at := map[string]int{}
+	types = map[string]arrow.DataType{}
 	for i, f := range r.Schema().Fields() {
-		at[f.Name] = i
+		at[f.Name], types[f.Name] = i, f.Type
 	}
 	for _, n := range append([]string{"period"}, names...) {
 		if _, ok := at[n]; !ok {
-			return nil, fmt.Errorf("the SQL returns no column %s", n)
+			return nil, nil, fmt.Errorf("the SQL returns no column %s", n)
+		}
+		switch types[n].ID() {
+		case arrow.DATE32, arrow.STRING, arrow.INT64, arrow.FLOAT64, arrow.LIST:
+		default:
+			return nil, nil, fmt.Errorf("column %s: a %s is neither text nor number", n, types[n])
 		}
 	}
-	var out []line
 	for r.Next() {
 		rec := r.RecordBatch()
 		periods, ok := rec.Column(at["period"]).(*array.Date32)
 		if !ok {
-			return nil, fmt.Errorf("period is a %s, not a date", rec.Column(at["period"]).DataType())
+			return nil, nil, fmt.Errorf("period is a %s, not a date", rec.Column(at["period"]).DataType())
 		}
 		for i := range int(rec.NumRows()) {
 			l := line{period: periods.Value(i).ToTime(), cells: map[string]cell{}}
 			for _, n := range names {
 				c, err := readCell(rec.Column(at[n]), i)
 				if err != nil {
-					return nil, fmt.Errorf("column %s: %w", n, err)
+					return nil, nil, fmt.Errorf("column %s: %w", n, err)
 				}
 				l.cells[n] = c
 			}
 			out = append(out, l)
 		}
 	}
-	return out, r.Err()
+	return out, types, r.Err()
 }
 
 func readCell(a arrow.Array, i int) (cell, error) {

@@ -10,7 +10,6 @@
 -- statistics: received, stored, duplicate, rejected, ignored
 -- fill: received, stored, duplicate, rejected, ignored
 -- by: source
--- min_n: 1
 -- report: weekly
 SELECT d.period /*by:l*/,
   CAST(sum(l.received) AS bigint) AS received, CAST(sum(l.stored) AS bigint) AS stored,

@@ -22,7 +22,7 @@ answered AS (
   SELECT c.ticket_source, c.ticket_id, min(r.occurred_at) AS answered_at
   FROM created AS c
   JOIN tickets AS r ON r.source = c.ticket_source AND r.ticket_id = c.ticket_id
-  WHERE r.change = 'commented' AND r.author_role = 'agent' AND r.public AND r.occurred_at >= c.created_at
+  WHERE r.dt >= :dt_from AND r.change = 'commented' AND r.author_role = 'agent' AND r.public AND r.occurred_at >= c.created_at
   GROUP BY c.ticket_source, c.ticket_id
 ),
 times AS (

@@ -16,8 +16,8 @@ SELECT d.period /*by:f*/,
   count(*) FILTER (WHERE f.sentiment_label = 'neutral') AS neutral,
   count(*) FILTER (WHERE f.sentiment_label = 'positive') AS positive,
   count(*) FILTER (WHERE f.sentiment IS NULL) AS unscored,
-  coalesce(sum(f.sentiment), 0e0) AS sum,
-  coalesce(sum(f.sentiment * f.sentiment), 0e0) AS sum_sq,
+  round(coalesce(sum(f.sentiment), 0e0), 9) AS sum,
+  round(coalesce(sum(f.sentiment * f.sentiment), 0e0), 9) AS sum_sq,
   count(f.sentiment) AS n
 FROM feedback AS f
 JOIN days AS d ON d.dt = f.dt AND f.occurred_at >= d.starts AND f.occurred_at < d.ends
