@@ -157,15 +157,16 @@ func (c *conversation) settle() {
 	c.add("status", "system", true, "")
 }
 
-// office moves a time into the support team's hours: weekdays from 8 to 18.
+// office moves a time into the support team's hours: weekdays
+// from 7 to 21, in two shifts.
 func (c *conversation) office(t time.Time) time.Time {
 	local := t.In(c.loc)
-	for local.Hour() >= 18 || local.Hour() < 8 || local.Weekday() == time.Saturday || local.Weekday() == time.Sunday {
+	for local.Hour() >= 21 || local.Hour() < 7 || local.Weekday() == time.Saturday || local.Weekday() == time.Sunday {
 		day := local
-		if local.Hour() >= 8 {
+		if local.Hour() >= 7 {
 			day = local.AddDate(0, 0, 1)
 		}
-		local = time.Date(day.Year(), day.Month(), day.Day(), 8, 0, 0, 0, c.loc)
+		local = time.Date(day.Year(), day.Month(), day.Day(), 7, 0, 0, 0, c.loc)
 		if wd := local.Weekday(); wd != time.Saturday && wd != time.Sunday {
 			return local.Add(between(c.r, 2*time.Minute, 2*time.Hour))
 		}

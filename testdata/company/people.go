@@ -96,12 +96,7 @@ func (g *generator) makeAccounts() {
 			ID: fmt.Sprintf("acc_%04d", 1000+i), Name: name,
 			Domain:  strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".example",
 			Plan:    plans[weighted(r, shares)].name,
-			Country: countries[weighted(r, byCountry)].code,
-		}
-		a.Since = g.Start.Add(-exponential(r, 30*7*24*time.Hour))
-		if r.Float64() > .47 { // the rest come during the half year, a few more each month
-			x := r.Float64()
-			a.Since = g.Start.Add(time.Duration((.7*x + .3*max(x, r.Float64())) * float64(25*7*24*time.Hour)))
+			Country: countries[weighted(r, byCountry)].code, Since: g.End, // until somebody joins
 		}
 		if a.Plan == "free" && r.Float64() < .06 {
 			a.Upgraded = g.Start.Add(between(r, 0, weeks*7*24*time.Hour))
@@ -156,10 +151,8 @@ func (g *generator) person(r *rand.Rand, i, account int) Person {
 		}
 	}
 	p.Email = strings.ToLower(strings.ReplaceAll(p.Name, " ", ".")) + fmt.Sprintf("%d@%s", i, a.Domain)
-	p.Joined = a.Since.Add(exponential(r, 4*7*24*time.Hour))
-	if last := g.End.Add(-36 * time.Hour); p.Joined.After(last) {
-		p.Joined = last.Add(-between(r, 0, 20*24*time.Hour))
-	}
+	p.Joined = g.joining(r)
+	a.Since = earlier(a.Since, p.Joined)
 	g.leaving(r, &p)
 	switch weighted(r, []float64{57, 16, 18, 9}) {
 	case 0:
@@ -179,6 +172,20 @@ func (g *generator) person(r *rand.Rand, i, account int) Person {
 	p.days = .2 + 1.1*r.Float64()
 	p.clock = deviceClock(r)
 	return p
+}
+
+// joining is when somebody signs up: two in five before this history, the
+// others during it, evenly and a few more each week. Crowds in some week would
+// be a truth nobody planted.
+func (g *generator) joining(r *rand.Rand) time.Time {
+	if r.Float64() < .4 {
+		return g.Start.Add(-exponential(r, 30*7*24*time.Hour))
+	}
+	for {
+		if x := r.Float64(); r.Float64()*1.4 < .9+.5*x {
+			return g.Start.Add(time.Duration(x * float64(g.End.Sub(g.Start)-36*time.Hour)))
+		}
+	}
 }
 
 // leaving decides how long somebody stays: a third of the new only try it and
@@ -209,4 +216,11 @@ func deviceClock(r *rand.Rand) time.Duration {
 		})
 	}
 	return between(r, -20*time.Second, 20*time.Second)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

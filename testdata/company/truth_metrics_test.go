@@ -159,7 +159,7 @@ func TestWindowsAreChecked(t *testing.T) {
 // TestMetricsAddUp holds the metrics of the whole company against counts that
 // do not depend on the calendar.
 func TestMetricsAddUp(t *testing.T) {
-	c := Generate(Options{Scale: .2})
+	c := Generate(Options{})
 	f := c.Facts()
 	for _, zone := range []string{"Europe/Berlin", "America/New_York"} {
 		for _, grain := range []string{"day", "week", "month"} {

@@ -231,6 +231,7 @@ func TestNoisyPeak(t *testing.T) {
 		if peak < least || peak > most {
 			t.Errorf("%s: week 15 is %.3f above the line", what, peak)
 		}
+		t.Logf("%s: week 15 is %+.3f, the spread %.3f", what, peak, sd)
 		if peak/sd > 2.3 {
 			t.Errorf("%s: week 15 is %.1f standard deviations (%.3f) above: not plausible as noise", what, peak/sd, sd)
 		}
