@@ -177,7 +177,7 @@ func jsonValue(a arrow.Array, i int) any {
 	}
 }
 
-// cellText is a cell as text.
+// cellText is a cell as text; what is no number is empty, like null.
 func cellText(a arrow.Array, i int) string {
 	if a.IsNull(i) {
 		return ""
@@ -188,7 +188,10 @@ func cellText(a arrow.Array, i int) string {
 	case *array.Timestamp:
 		return a.Value(i).ToTime(arrow.Microsecond).UTC().Format("2006-01-02T15:04:05.000Z")
 	case *array.Float64:
-		return strconv.FormatFloat(a.Value(i), 'g', -1, 64)
+		if v := a.Value(i); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			return strconv.FormatFloat(v, 'g', -1, 64)
+		}
+		return ""
 	case *array.List:
 		b, err := marshal(jsonValue(a, i))
 		if err != nil {
