@@ -199,11 +199,12 @@ func sum(xs []int64) int64 {
 func (e *evidence) lookSegments(w words) []finding {
 	var out []finding
 	for _, g := range e.plans {
+		// The lowest and the highest plan each have their say.
 		l := level{now: g.in.interval().Value, before: g.others.interval().Value, n: g.in.n()}
 		l.effect = stats.DifferenceMOVER(g.in.interval(), g.others.interval())
 		l.p = normalP(l.effect)
 		f := newFinding("segment", "segment/nps/plan/"+g.name, "nps", "nps", l, 0)
-		f.Unit, f.Method, f.topic, f.size = "points", "MOVER interval", "segment/nps/plan", math.Abs(l.effect.Value)/smallPlanNPS
+		f.Unit, f.Method, f.topic, f.size = "points", "MOVER interval", "segment/nps/plan/"+tone(l.effect.Value, "up"), math.Abs(l.effect.Value)/smallPlanNPS
 		f.Text = fmt.Sprintf("NPS on the plan %s is %s, against %s on the others (difference %s) over the last %d %s.", g.name, FormatValue(&l.now, "nps"), FormatValue(&l.before, "nps"), change(l, "points"), segmentPeriods, w.run)
 		f.Tone = tone(l.effect.Value, "up")
 		out = append(out, f.needs(g.in.n() >= fewGroup && g.others.n() >= fewGroup))
