@@ -65,6 +65,9 @@ func (p *parseCmd) Run(a *app) error {
 	for _, r := range parsed.Rejects {
 		_, _ = fmt.Fprintf(a.err, "item %d rejected: %s\n", r.Item, r.Reason)
 	}
+	for _, w := range parsed.Warnings {
+		_, _ = fmt.Fprintf(a.err, "warning: %s\n", w)
+	}
 	switch {
 	case len(parsed.Records) == 0 && len(parsed.Rejects) > 0:
 		return fault.Invalidf("nothing in the payload could be understood")

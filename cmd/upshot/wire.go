@@ -85,12 +85,18 @@ func types() []string {
 	return names
 }
 
+// loadMapping reads a mapping file and runs the tests in it. One that does not
+// do what it says itself is refused before anything goes through it.
 func loadMapping(file string) (*source.Source, error) {
 	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fault.New(fault.Invalid, err)
 	}
-	return source.FromMapping(file, data)
+	src, err := source.FromMapping(file, data)
+	if err != nil {
+		return nil, err
+	}
+	return src, source.RunTests(src)
 }
 
 // secrets gives the secrets of the configuration.
