@@ -154,7 +154,7 @@ func TestQueriesBesideCompaction(t *testing.T) {
 		rows := make([]record.EventRow, 200)
 		for i := range rows {
 			rows[i] = record.EventRow{Kind: "track", Row: record.Row{
-				EventID: fmt.Sprintf("%d-%d", batch, i), Source: "s", DeliveryID: strconv.Itoa(batch), DeliverySeq: int32(i), //nolint:gosec // small
+				EventID: fmt.Sprintf("%d-%d", batch, i), Source: "s", DeliveryID: strconv.Itoa(batch), DeliverySeq: int32(i),
 			}}
 		}
 		if err := lake.WriteHot(context.WithoutCancel(t.Context()), s, "events", "2026-11-01", strconv.Itoa(batch), rows); err != nil {
@@ -215,7 +215,7 @@ func TestGenerations(t *testing.T) {
 	writeBatch(t, dir, "a", event("1", 1)+event("2", 1)+event("3", 1))
 	compactLake(t, dir, 0)
 	base := filepath.Join(dir, "events/tier=base/dt=2026-11-01")
-	one, err := os.ReadFile(filepath.Join(base, "0000-of-0001.parquet")) //nolint:gosec // the test's own
+	one, err := os.ReadFile(filepath.Join(base, "0000-of-0001.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}
