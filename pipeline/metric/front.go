@@ -70,8 +70,9 @@ var (
 		"plan", "locale", "country", "platform", "app_version", "product", "source",
 		"channel", "priority", "team", "survey_id", "question_id", "kind", "feedback",
 	}
-	nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	callForm = regexp.MustCompile(`^([a-z_]+)(?:\(([^()]*)\))?$`)
+	nameForm   = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	numberForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+	callForm   = regexp.MustCompile(`^([a-z_]+)(?:\(([^()]*)\))?$`)
 )
 
 // required are the keys that every front matter has.
@@ -79,7 +80,7 @@ var required = []string{"name", "title", "description", "owner", "unit", "better
 
 // parse reads a metric file. Every fault names the file and the line.
 func parse(file, text string) (*Metric, error) {
-	m := &Metric{Grains: grains}
+	m := &Metric{}
 	seen := map[string]int{}
 	lines := strings.SplitAfter(text, "\n")
 	n := 0
@@ -115,6 +116,9 @@ func parse(file, text string) (*Metric, error) {
 	}
 	if line, err := m.checkSQL(); err != nil {
 		return nil, fault.Permanentf("%s:%d: %w", file, n+line, err)
+	}
+	if seen["grains"] == 0 {
+		m.Grains = slices.Clone(grains)
 	}
 	if seen["min_n"] == 0 {
 		m.MinN = m.defaultMinN()
@@ -276,7 +280,7 @@ func (m *Metric) check() error {
 	all := slices.Concat([]string{"n"}, m.Statistics, m.Hidden)
 	for _, c := range []Call{m.Value, m.Interval} {
 		for _, a := range c.Args {
-			if _, err := strconv.ParseFloat(a, 64); err != nil && !slices.Contains(all, a) {
+			if !numberForm.MatchString(a) && !slices.Contains(all, a) {
 				return fmt.Errorf("%s: %s is no statistic", c.Func, a)
 			}
 		}
