@@ -52,6 +52,8 @@ func Build(ctx context.Context, deps Deps, p Params) (*Report, error) {
 	return build(ctx, deps, roadmap.Asking(deps.Run), p)
 }
 
+// build is Build with the metrics reduced to what is read of them, which is what
+// tests can make up.
 func build(ctx context.Context, deps Deps, answer roadmap.Ask, p Params) (*Report, error) {
 	cal, err := newCalendar(p.Period, p.TZ)
 	if err != nil {
@@ -96,12 +98,15 @@ func build(ctx context.Context, deps Deps, answer roadmap.Ask, p Params) (*Repor
 	return r, nil
 }
 
+// say tells whoever waits what is being computed.
 func (b *builder) say(what string) {
 	if b.deps.Progress != nil {
 		b.deps.Progress(what)
 	}
 }
 
+// themeName is the name of a theme, or its id where the taxonomy has none (a theme
+// that was removed since the text was enriched).
 func (b *builder) themeName(id string) string {
 	if b.deps.ThemeName != nil {
 		if name := b.deps.ThemeName(id); name != "" {

@@ -31,6 +31,8 @@ func silences(t table, days []string) []Silence {
 	return out
 }
 
+// silent finds the silent days of one source. Days found silent are no yardstick
+// for later ones: of an outage of two weeks the second week is found, too.
 func silent(t table, source string, days []string) []Silence {
 	began := slices.IndexFunc(days, func(d string) bool { return t.stat(d, source, "received") > 0 })
 	s := Silence{Source: source}

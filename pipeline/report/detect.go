@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"upshot.dev/upshot/pipeline/stats"
 )
 
 // The smallest sizes that are worth a headline, and the fewest units that one
@@ -52,6 +51,7 @@ type words struct {
 	run  string // periods one after the other
 }
 
+// wordsFor chooses the phrases.
 func wordsFor(grain string) words {
 	switch grain {
 	case "day":
@@ -80,6 +80,7 @@ func (e *evidence) look() []finding {
 	return out
 }
 
+// lookCounts looks at what is counted over the whole company.
 func (e *evidence) lookCounts(w words) []finding {
 	before, now := e.rates(e.users, e.days)
 	users := e.countFinding("active_users", "change/active_users", "Active users", "adoption", w, countChange(before, now), smallUsers, "up")
@@ -107,6 +108,7 @@ func (e *evidence) lookContacts(w words) finding {
 	return f
 }
 
+// lookScores looks at CSAT, NPS and sentiment of everybody.
 func (e *evidence) lookScores(w words) []finding {
 	before, now := recent(e.csat, shareChange)
 	out := []finding{shareFinding("csat", "csat", "CSAT", "csat", w, shareChange(before, now), smallShare, "up", fewScore)}
@@ -188,58 +190,13 @@ func onlyDiluted(items []int64, change float64) bool {
 	return float64(last) > 0.8*float64(first)
 }
 
+// sum adds.
 func sum(xs []int64) int64 {
 	var total int64
 	for _, x := range xs {
 		total += x
 	}
 	return total
-}
-
-func (e *evidence) lookSegments(w words) []finding {
-	var out []finding
-	for _, g := range e.plans {
-		// The lowest and the highest plan each have their say.
-		l := level{now: g.in.interval().Value, before: g.others.interval().Value, n: g.in.n()}
-		l.effect = stats.DifferenceMOVER(g.in.interval(), g.others.interval())
-		l.p = normalP(l.effect)
-		f := newFinding("segment", "segment/nps/plan/"+g.name, "nps", "nps", l, 0)
-		f.Unit, f.Method, f.topic, f.size = "points", "MOVER interval", "segment/nps/plan/"+tone(l.effect.Value, "up"), math.Abs(l.effect.Value)/smallPlanNPS
-		f.Text = fmt.Sprintf("NPS on the plan %s is %s, against %s on the others (difference %s) over the last %d %s.", g.name, FormatValue(&l.now, "nps"), FormatValue(&l.before, "nps"), change(l, "points"), segmentPeriods, w.run)
-		f.Tone = tone(l.effect.Value, "up")
-		out = append(out, f.needs(g.in.n() >= fewGroup && g.others.n() >= fewGroup))
-	}
-	for _, feature := range e.platforms {
-		for _, g := range feature.points {
-			out = append(out, platformFinding(feature.name, g, w))
-		}
-	}
-	return out
-}
-
-func platformFinding(feature string, g group[split], w words) finding {
-	l := level{now: ratio(g.in), before: ratio(g.others), n: g.in.n + g.others.n}
-	c := stats.ShareTest(g.in.k, g.in.n, g.others.k, g.others.n, stats.Level)
-	l.effect, l.p = c.Interval, c.P
-	f := newFinding("segment", "segment/adoption/"+feature+"/"+g.name, "adoption", "adoption", l, 0)
-	f.Unit, f.Method, f.topic, f.size = "percentage_points", "Newcombe interval", "segment/adoption/"+feature, math.Abs(l.effect.Value)/smallPlatform
-	manner := "is used by"
-	if l.now > 10*l.before {
-		manner = "is used almost only on " + g.name + ": by"
-	}
-	f.Text = fmt.Sprintf("The feature %s %s %s of the active users on %s, against %s elsewhere (difference %s), over the last %d %s.", feature, manner, FormatValue(&l.now, "ratio"), g.name, FormatValue(&l.before, "ratio"), change(l, "percentage_points"), segmentPeriods, w.run)
-	f.Tone = "neutral"
-	if high, low := max(l.now, l.before), min(l.now, l.before); high < manifold*low {
-		f.size = 0
-	}
-	return f.needs(g.in.n >= fewUsers && g.others.n >= fewUsers)
-}
-
-func ratio(s split) float64 {
-	if s.n == 0 {
-		return math.NaN()
-	}
-	return float64(s.k) / float64(s.n)
 }
 
 // countFinding is the comparison of a count with the periods before.
@@ -271,6 +228,8 @@ func shareFinding(metric, key, subject, section string, w words, l level, small 
 	return f.needs(l.n >= few)
 }
 
+// newFinding starts a finding with its number; whoever calls adds text, unit,
+// method, tone and size.
 func newFinding(kind, key, metric, section string, l level, null float64) finding {
 	return finding{
 		Headline: Headline{
@@ -303,6 +262,7 @@ func change(l level, unit string) string {
 	return FormatValue(e.Value, unit) + ", " + iv
 }
 
+// points writes a difference of shares or scores in points.
 func points(x float64, unit string) string {
 	if unit == "percentage_points" {
 		x *= 100
@@ -313,6 +273,7 @@ func points(x float64, unit string) string {
 	return signed(x, 1)
 }
 
+// verb says a direction of a number.
 func verb(direction float64) string {
 	if direction < 0 {
 		return "fell"
@@ -320,6 +281,7 @@ func verb(direction float64) string {
 	return "rose"
 }
 
+// upDown says a direction as an adverb.
 func upDown(direction float64) string {
 	if direction < 0 {
 		return "down"
@@ -327,6 +289,7 @@ func upDown(direction float64) string {
 	return "up"
 }
 
+// grewShrank says a direction of a share.
 func grewShrank(direction float64) string {
 	if direction < 0 {
 		return "shrank"

@@ -67,6 +67,7 @@ func (e *evidence) back() *evidence {
 	return &out
 }
 
+// cut drops the last entry.
 func cut[T any](xs []T) []T { return xs[:max(len(xs)-1, 0)] }
 
 // rates are the usable counts of the periods before, and the one of now; each

@@ -57,6 +57,7 @@ func Interval(e Estimate, unit string) string {
 	}
 }
 
+// factorDigits gives a factor about two digits that mean something.
 func factorDigits(x float64) int {
 	switch {
 	case x < 0.95:
@@ -78,6 +79,7 @@ func percent(x float64) string {
 	return decimal(p, digits) + "%"
 }
 
+// signed puts a plus before what is above zero: scores and changes.
 func signed(x float64, digits int) string {
 	s := decimal(x, digits)
 	if x > 0 && strings.Trim(s, "0.") != "" {

@@ -22,6 +22,7 @@ type meta struct {
 	target                      *float64
 }
 
+// sql is the file that defines the metric.
 func (m meta) sql() string { return "queries/metrics/" + m.metric + ".sql" }
 
 // at is the row of a period and dimension; ok is false where there is none.
@@ -237,10 +238,12 @@ func units(t table, period string) int64 {
 	return r.N
 }
 
+// scoresOf are the answers of a row of nps.
 func scoresOf(t table, period, dim string) scores {
 	return scores{t.stat(period, dim, "promoters"), t.stat(period, dim, "passives"), t.stat(period, dim, "detractors")}
 }
 
+// sampleOf are the sufficient statistics of a row of sentiment.
 func sampleOf(t table, period string) stats.Sample {
 	r, ok := t.at(period, "")
 	if !ok {

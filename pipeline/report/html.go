@@ -78,6 +78,7 @@ func severity(i roadmap.Item) string {
 // shownItems is how many lines of the roadmap are printed; report.json has all.
 const shownItems = 10
 
+// topItems are the printed lines.
 func topItems(r *roadmap.Roadmap) []roadmap.Item { return r.Items[:min(len(r.Items), shownItems)] }
 
 // moreItems says how many lines are not printed.

@@ -108,12 +108,15 @@ func shareChange(before []split, now split) level {
 // scores are the answers of one period by group.
 type scores struct{ promoters, passives, detractors int64 }
 
+// n is the number of answers.
 func (s scores) n() int64 { return s.promoters + s.passives + s.detractors }
 
+// add puts two periods together.
 func (s scores) add(o scores) scores {
 	return scores{s.promoters + o.promoters, s.passives + o.passives, s.detractors + o.detractors}
 }
 
+// interval is the score with the interval that the metric nps prints.
 func (s scores) interval() stats.Interval {
 	return stats.NPS(s.promoters, s.passives, s.detractors, stats.Level)
 }

@@ -197,6 +197,8 @@ func writeParts(out io.Writer, digest, text string, page []byte, charts []Chart,
 	return outer.Close()
 }
 
+// writeQuoted writes a text part; quoted-printable keeps lines short and UTF-8
+// whole on every way.
 func writeQuoted(w *multipart.Writer, kind string, body []byte) error {
 	part, err := w.CreatePart(textproto.MIMEHeader{"Content-Type": {kind}, "Content-Transfer-Encoding": {"quoted-printable"}})
 	if err != nil {
@@ -209,6 +211,8 @@ func writeQuoted(w *multipart.Writer, kind string, body []byte) error {
 	return q.Close()
 }
 
+// writePicture writes a picture that the page names by content id; the brackets
+// belong to the header, not to the reference.
 func writePicture(w *multipart.Writer, id string, picture []byte) error {
 	part, err := w.CreatePart(textproto.MIMEHeader{
 		"Content-Type": {"image/png"}, "Content-Transfer-Encoding": {"base64"},

@@ -94,6 +94,7 @@ func mdStart(s string) string {
 	return s
 }
 
+// headlines writes the findings as a numbered list, or the quiet sentence.
 func (m *markdown) headlines(r *Report) {
 	m.line("## What changed")
 	if len(r.Headlines) == 0 {
@@ -110,6 +111,7 @@ func (m *markdown) headlines(r *Report) {
 	}
 }
 
+// figures writes numbers as a table. Numbers are ours and need no escaping.
 func (m *markdown) figures(figures []Figure) {
 	m.line("| | value | 95%% interval, n | before | SQL |\n|---|---:|---|---:|---|")
 	for _, f := range figures {
@@ -129,6 +131,7 @@ func (m *markdown) figures(figures []Figure) {
 	}
 }
 
+// section writes one section: figures, charts as tables, themes.
 func (m *markdown) section(s Section) {
 	m.line("## %s", mdText(s.Title))
 	if s.Lead != "" {
@@ -175,6 +178,7 @@ func (m *markdown) chart(c Chart) {
 	}
 }
 
+// quote writes a sentence that somebody wrote, inside a list when indented.
 func (m *markdown) quote(q Quote, indent string) {
 	if m.Len() > 0 {
 		m.WriteString("\n")
@@ -182,6 +186,7 @@ func (m *markdown) quote(q Quote, indent string) {
 	fmt.Fprintf(&m.Builder, "%s> “%s”\n%s> <sub>%s, %s</sub>\n", indent, mdText(q.Text), indent, mdText(q.Source), mdText(q.Date))
 }
 
+// releases writes the table of the period's releases.
 func (m *markdown) releases(r *Report) {
 	m.line("## Releases of the %s", mdText(r.Period.Grain))
 	if len(r.Releases) == 0 {
@@ -194,6 +199,7 @@ func (m *markdown) releases(r *Report) {
 	}
 }
 
+// ledger writes the sum that always holds, and its parts.
 func (m *markdown) ledger(l Ledger) {
 	m.line("## Completeness of the data")
 	m.line("%s", mdText(ledgerLine(l.LedgerRow)))
@@ -217,6 +223,7 @@ func RoadmapMarkdown(r *roadmap.Roadmap) []byte {
 	return []byte(m.String())
 }
 
+// roadmap writes the ranked themes and how they were ranked.
 func (m *markdown) roadmap(r *roadmap.Roadmap) {
 	m.line("Themes by reach and impact over %s and %s active users.", mdText(r.Window), count(r.Active))
 	for _, i := range topItems(r) {

@@ -146,4 +146,5 @@ func (c calendar) dates(to time.Time, n int) []time.Time {
 	return out
 }
 
+// iso writes a date as metrics and JSON have it.
 func iso(d time.Time) string { return d.Format(time.DateOnly) }

@@ -85,6 +85,7 @@ func (e *evidence) course(key string) (k, n []int64, name string, ok bool) {
 	return nil, nil, "", false
 }
 
+// unsplit takes shares apart.
 func unsplit(points []split) (k, n []int64) {
 	for _, s := range points {
 		k, n = append(k, s.k), append(n, s.n)

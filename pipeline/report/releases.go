@@ -86,6 +86,7 @@ func texts(ctx context.Context, q env.Querier, sql string) ([][]string, error) {
 	return out, reader.Err()
 }
 
+// firstOf is the first text that is not blank.
 func firstOf(texts ...string) string {
 	for _, t := range texts {
 		if strings.TrimSpace(t) != "" {

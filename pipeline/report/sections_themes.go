@@ -42,6 +42,7 @@ func (b *builder) themes(g *gathered, quotes map[string][]Quote, marks []Mark) S
 	return s
 }
 
+// verbBe is the verb for a number.
 func verbBe(n int64) string {
 	if n == 1 {
 		return " is"

@@ -9,6 +9,7 @@ import (
 // rowHeight is the height of one horizontal bar with its label above it.
 const rowHeight = 34.0
 
+// barsHeight is the height of the picture of bars.
 func barsHeight(c Chart) float64 { return float64(max(len(c.X), 1))*rowHeight + 8 }
 
 // bars draws one horizontal bar per entry with its interval as a whisker. The
@@ -50,6 +51,7 @@ func (s *svg) bars(c Chart) {
 // cellHeight is the height of one row of a cohort triangle.
 const cellHeight = 21.0
 
+// cohortsHeight is the height of the picture of cohorts.
 func cohortsHeight(c Chart) float64 { return 18 + cellHeight*float64(max(len(c.Series), 1)) + 2 }
 
 // cohorts draws a triangle of shares: one row per cohort, one column per

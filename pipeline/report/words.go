@@ -193,6 +193,7 @@ func tableRows(c Chart) []tableRow {
 	return rows
 }
 
+// cell is one number in a table: value, interval, n; a count needs no n.
 func cell(p Estimate, unit string) string {
 	if p.Value == nil && p.N == 0 && p.Note == "" {
 		return absent

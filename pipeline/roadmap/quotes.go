@@ -20,6 +20,8 @@ func (s Span) where() string {
 		s.From.UTC().Format(time.DateOnly), s.To.UTC().Format(time.DateOnly), stamp(s.From), stamp(s.To))
 }
 
+// stamp is a moment as the dialect writes timestamps, to the millisecond that the
+// lake keeps.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
 
 // quotesSQL takes a few sentences per theme that can stand alone: of readable

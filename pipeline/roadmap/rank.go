@@ -152,6 +152,8 @@ func growthFactor(iv stats.Interval) float64 {
 	}
 }
 
+// estimate is an interval as the JSON has it; absent numbers are null, and the note
+// then says what every thin number says.
 func estimate(iv stats.Interval, n int64) Estimate {
 	e := Estimate{N: n, Value: stats.Nullable(iv.Value), Low: stats.Nullable(iv.Low), High: stats.Nullable(iv.High)}
 	if e.Value == nil {
@@ -191,4 +193,5 @@ func asks(intents []Count) string {
 	return phrase
 }
 
+// percent writes a share for a sentence.
 func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
