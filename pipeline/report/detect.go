@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-
 )
 
 // The smallest sizes that are worth a headline, and the fewest units that one
