@@ -104,7 +104,7 @@ func parse(file, text string) (*Metric, error) {
 	}
 	for _, k := range required {
 		if seen[k] == 0 {
-			return nil, fault.Permanentf("%s: the front matter has no %s", file, k)
+			return nil, fault.Permanentf("%s:1: the front matter has no %s", file, k)
 		}
 	}
 	if err := m.check(); err != nil {

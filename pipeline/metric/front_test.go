@@ -94,7 +94,7 @@ func TestUnknownNames(t *testing.T) {
 		p            Params
 		says         string
 	}{
-		{"metric", "nsp", good, "did you mean nps?"},
+		{"metric", "npss", good, "did you mean nps?"},
 		{"metric far from all", "x'; DROP TABLE events", good, "active_users"},
 		{"dimension", "nps", with(func(p *Params) { p.By = []string{"plat_form"} }), "did you mean platform?"},
 		{"dimension of another metric", "nps", with(func(p *Params) { p.By = []string{"channel"} }), "survey_id"},
