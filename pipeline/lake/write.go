@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -70,6 +72,8 @@ func options() []parquet.WriterOption {
 func encode[T any](w io.Writer, rows []T) error {
 	schema := parquet.SchemaOf(new(T))
 	kinds := mapColumns(schema)
+	pointers := pointerColumns[T](schema)
+	var held []*float64
 	pw := parquet.NewWriter(w, append(options(), schema)...)
 	batch := make([]parquet.Row, 0, writeRows)
 	for chunk := range slices.Chunk(rows, writeRows) {
@@ -79,8 +83,10 @@ func encode[T any](w io.Writer, rows []T) error {
 			if i < cap(batch) {
 				row = batch[:i+1][i]
 			}
+			held = heldBy(held[:0], &chunk[i], pointers)
 			row = schema.Deconstruct(row[:0], &chunk[i])
 			sortMaps(row, kinds)
+			keepZeros(row, held, pointers)
 			batch = append(batch[:i], row)
 		}
 		if _, err := pw.WriteRows(batch); err != nil {
@@ -88,6 +94,51 @@ func encode[T any](w io.Writer, rows []T) error {
 		}
 	}
 	return pw.Close()
+}
+
+// pointerColumn is an optional number that a row holds by pointer.
+type pointerColumn struct {
+	index  []int // of the field
+	column int
+}
+
+// pointerColumns finds the fields that need keepZeros: pointers to numbers in
+// embedded structs.
+func pointerColumns[T any](schema *parquet.Schema) (out []pointerColumn) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		if len(f.Index) < 2 || f.Type != reflect.TypeFor[*float64]() {
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("parquet"), ",")
+		if leaf, ok := schema.Lookup(name); ok {
+			out = append(out, pointerColumn{f.Index, leaf.ColumnIndex})
+		}
+	}
+	return out
+}
+
+// heldBy gives what the pointers hold. It must be asked before the row is taken
+// apart: the library then fills empty pointers in embedded structs.
+func heldBy[T any](out []*float64, from *T, pointers []pointerColumn) []*float64 {
+	for _, p := range pointers {
+		v, _ := reflect.ValueOf(from).Elem().FieldByIndex(p.index).Interface().(*float64)
+		out = append(out, v)
+	}
+	return out
+}
+
+// keepZeros mends what the library does to a pointer in an embedded struct: it
+// writes a pointer to zero as null. A sentiment of 0 is a sentiment.
+func keepZeros(row parquet.Row, held []*float64, pointers []pointerColumn) {
+	for n, p := range pointers {
+		if held[n] == nil {
+			continue
+		}
+		i := slices.IndexFunc(row, func(v parquet.Value) bool { return v.Column() == p.column })
+		if row[i].IsNull() {
+			row[i] = parquet.DoubleValue(*held[n]).Level(0, 1, p.column)
+		}
+	}
 }
 
 // mapColumns lists the columns of keys of the schema's maps; their values stand
