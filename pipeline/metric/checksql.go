@@ -13,6 +13,10 @@ var views = []string{
 	"tickets_current", "feedback", "mentions", "rejects", "ledger",
 }
 
+// receipts are the relations below the views that a metric may read: each receipt
+// once, for what the view ledger has by the hour.
+var receipts = []string{"ledger_rows"}
+
 // provided are the relations that the runner puts before a query.
 var provided = []string{"periods", "days", "active_events", "features", "feature_events"}
 
@@ -28,7 +32,7 @@ func (m *Metric) checkSQL() (line int, err error) {
 		return 1, err
 	}
 	ts := significant(all)
-	known := slices.Concat(views, provided, named(ts))
+	known := slices.Concat(views, receipts, provided, named(ts))
 	for i, t := range ts {
 		if t.kind == sign && t.text == ";" {
 			return t.line + 1, fmt.Errorf("a metric is one statement, without a semicolon")

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"upshot.dev/upshot/pipeline/record"
 )
@@ -357,8 +356,7 @@ func (t *twin) completeness() {
 			what = "duplicate"
 		}
 		seen[r.EventKey] = true
-		hour := r.ReceivedAt - r.ReceivedAt%int64(time.Hour/time.Microsecond)
-		if p, ok := t.period(hour); ok {
+		if p, ok := t.period(r.ReceivedAt); ok {
 			g := t.at(p, t.dims(record.Row{Source: r.Source}, nil), "")
 			g.stats[what]++
 			g.stats["received"]++

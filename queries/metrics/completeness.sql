@@ -11,11 +11,21 @@
 -- fill: received, stored, duplicate, rejected, ignored
 -- by: source
 -- report: weekly
-SELECT d.period /*by:l*/,
-  CAST(sum(l.received) AS bigint) AS received, CAST(sum(l.stored) AS bigint) AS stored,
-  CAST(sum(l.duplicate) AS bigint) AS duplicate, CAST(sum(l.rejected) AS bigint) AS rejected,
-  CAST(sum(l.ignored) AS bigint) AS ignored, CAST(sum(l.received) AS bigint) AS n
-FROM ledger AS l
-JOIN days AS d ON d.dt = l.dt AND l.hour >= d.starts AND l.hour < d.ends
-WHERE l.dt >= :dt_from AND l.dt <= :dt_to
-GROUP BY d.period /*by:l*/
+WITH receipts AS (
+  -- not the view ledger: that has hours of UTC, and days begin within one in
+  -- some zones
+  SELECT source, received_at, dt, outcome,
+    row_number() OVER (PARTITION BY outcome, event_key ORDER BY received_at, delivery_id, item) AS place
+  FROM ledger_rows
+)
+SELECT d.period /*by:r*/,
+  count(*) AS received,
+  count(*) FILTER (WHERE r.outcome = 'record' AND r.place = 1) AS stored,
+  count(*) FILTER (WHERE r.outcome = 'record' AND r.place > 1) AS duplicate,
+  count(*) FILTER (WHERE r.outcome = 'rejected') AS rejected,
+  count(*) FILTER (WHERE r.outcome = 'ignored') AS ignored,
+  count(*) AS n
+FROM receipts AS r
+JOIN days AS d ON d.dt = r.dt AND r.received_at >= d.starts AND r.received_at < d.ends
+WHERE r.dt >= :dt_from AND r.dt <= :dt_to
+GROUP BY d.period /*by:r*/
