@@ -97,7 +97,7 @@ func (g *generator) certain(s *session) float64 {
 			n += 1.8
 		}
 	}
-	if p.Exporter && (s.platform == "web" || s.platform == "desktop") {
+	if p.Exporter {
 		n += 2 * exportRate
 	}
 	if p.Scanner && s.platform == "ios" {
@@ -239,7 +239,7 @@ func (u *usage) play(s session) {
 	for range geometric(u.r, u.rate*doNoise[s.week-1]) {
 		u.act(p, view)
 	}
-	if p.Exporter && s.platform != "ios" && s.platform != "android" && u.r.Float64() < exportRate {
+	if p.Exporter && u.r.Float64() < exportRate { // on every platform: scanning alone tells them apart
 		u.export()
 	}
 	if p.Scanner && s.platform == "ios" && u.r.Float64() < scanRate {
