@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -34,9 +36,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // checkJSON holds the JSON in a file (stdout, too) to one or more statements:
-// json stdout /rows/0/n=3 /title="Recommend" /rows/1/value=null /rows#=2 and
-// /rows/0?=period,plan,n for the keys in their order. The left side is a JSON
-// pointer; # asks for a length and ? for the keys.
+// json out.json /rows/0/n=3 /title="Recommend" /rows/1/value=null. The left side
+// is a JSON pointer; with :len behind it, it is a list's length, and with :keys
+// an object's keys in their order.
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: json FILE POINTER=VALUE...")
@@ -47,18 +49,18 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 		if !ok {
 			ts.Fatalf("%q is not POINTER=VALUE", statement)
 		}
-		kind := pointer[max(0, len(pointer)-1):]
-		raw, err := at(doc, strings.TrimRight(pointer, "#?"))
+		place, kind, _ := strings.Cut(pointer, ":")
+		raw, err := at(doc, place)
 		if err != nil {
 			ts.Fatalf("%s: %v", pointer, err)
 		}
 		got := string(raw)
 		switch kind {
-		case "#":
+		case "len":
 			var list []json.RawMessage
 			ts.Check(json.Unmarshal(raw, &list))
 			got = strconv.Itoa(len(list))
-		case "?":
+		case "keys":
 			keys, _, err := keysOf(raw)
 			ts.Check(err)
 			got = strings.Join(keys, ",")
@@ -121,4 +123,30 @@ func keysOf(raw []byte) (keys []string, members map[string]json.RawMessage, err 
 		keys, members[key] = append(keys, key), v
 	}
 	return keys, members, nil
+}
+
+// gz packs a file: gz FILE FILE.gz
+func gz(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gz FILE PACKED")
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, ts.ReadFile(args[0]))
+	ts.Check(errors.Join(err, w.Close()))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o600))
+}
+
+// cut keeps the first bytes of a file: cut FILE N OUT
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cut FILE BYTES OUT")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	whole := ts.ReadFile(args[0])
+	if len(whole) <= n {
+		ts.Fatalf("%s has only %d bytes", args[0], len(whole))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(whole[:n]), 0o600))
 }
