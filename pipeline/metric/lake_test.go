@@ -19,8 +19,6 @@ import (
 type world struct {
 	r        *rand.Rand
 	loc      *time.Location
-	from     time.Time // the local date around which things happen
-	days     int
 	events   []record.EventRow
 	tickets  []record.TicketRow
 	surveys  []record.SurveyRow
@@ -42,13 +40,10 @@ var product = config.Product{
 	},
 }
 
-// newWorld makes a lake of about three months of which the middle is around
-// the clock changes of autumn 2026.
+// newWorld makes a lake of about three months around the clock changes of
+// autumn 2026.
 func newWorld(seed uint64, loc *time.Location) *world {
-	w := &world{
-		r: rand.New(rand.NewPCG(seed, 7)), loc: loc, days: 90, //nolint:gosec // a test that must repeat itself
-		from: time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC),
-	}
+	w := &world{r: rand.New(rand.NewPCG(seed, 7)), loc: loc} //nolint:gosec // a test that must repeat itself
 	for range 600 {
 		w.event()
 	}
@@ -64,9 +59,17 @@ func newWorld(seed uint64, loc *time.Location) *world {
 
 func (w *world) pick(list ...string) string { return list[w.r.IntN(len(list))] }
 
+// dates are where things happen: few, because every one is a file of each
+// table, and about the ends of weeks and months and the changes of clocks.
+var dates = []string{
+	"2026-09-10", "2026-09-14", "2026-09-20", "2026-09-21", "2026-09-30", "2026-10-01", "2026-10-05", "2026-10-11",
+	"2026-10-12", "2026-10-19", "2026-10-24", "2026-10-25", "2026-10-26", "2026-10-31", "2026-11-01", "2026-11-02",
+	"2026-11-08", "2026-11-09", "2026-11-15", "2026-11-29",
+}
+
 // at is a moment, often within a millisecond of a local midnight.
 func (w *world) at() int64 {
-	d := w.from.AddDate(0, 0, 3*w.r.IntN(w.days/3))
+	d, _ := time.Parse(time.DateOnly, w.pick(dates...))
 	if w.r.IntN(4) == 0 {
 		m := startOfDay(d, w.loc)
 		return m.Add(time.Duration(w.r.IntN(3)-1) * time.Millisecond).UnixMicro()
@@ -140,7 +143,7 @@ func (w *world) ticket(i int) {
 			t.Feedback = w.feedback()
 		}
 		w.tickets = append(w.tickets, t)
-		at += []int64{0, 1000, 60e6, 3600e6, 86400e6, 20 * 86400e6}[w.r.IntN(6)] * int64(w.r.IntN(3))
+		at += []int64{0, 1000, 60e6, 3600e6, 6 * 3600e6, 7 * 86400e6}[w.r.IntN(6)] * int64(w.r.IntN(3))
 	}
 }
 
