@@ -3,7 +3,8 @@ GO     ?= go
 BIN    := bin/upshot
 LINT   := .cache/golangci-lint
 LINTV  := v2.15.0
-PKGS   := ./...
+# Go leaves folders named testdata out of ./..., so the bundled company is named.
+PKGS   := ./... ./testdata/company
 
 .PHONY: demo test lint bench docs build functions cover browser clean
 

@@ -172,6 +172,19 @@ func jsonValue(a arrow.Array, i int) any {
 			list = append(list, jsonValue(a.ListValues(), int(j)))
 		}
 		return list
+	case *array.Map:
+		start, end := a.ValueOffsets(i)
+		object := map[string]any{} // written with sorted keys
+		for j := int(start); j < int(end); j++ {
+			object[cellText(a.Keys(), j)] = jsonValue(a.Items(), j)
+		}
+		return object
+	case *array.Struct:
+		object := map[string]any{}
+		for f := range a.NumField() {
+			object[a.DataType().(*arrow.StructType).Field(f).Name] = jsonValue(a.Field(f), i)
+		}
+		return object
 	default:
 		return cellText(a, i)
 	}
@@ -192,7 +205,7 @@ func cellText(a arrow.Array, i int) string {
 			return strconv.FormatFloat(v, 'g', -1, 64)
 		}
 		return ""
-	case *array.List:
+	case *array.List, *array.Map, *array.Struct:
 		b, err := marshal(jsonValue(a, i))
 		if err != nil {
 			return a.ValueStr(i)
