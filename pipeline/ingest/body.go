@@ -35,7 +35,9 @@ func checkForm(header http.Header, api bool) (answer, bool) {
 	media, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	known := textTypes[media] || strings.HasSuffix(media, "+json") && strings.HasPrefix(media, "application/")
-	if api && (media == "application/x-www-form-urlencoded" || media == "multipart/form-data" || strings.HasSuffix(media, "/csv")) {
+	// curl and many scripts say form where they send JSON: the API looks at the
+	// body, which has to be JSON.
+	if api && (media == "multipart/form-data" || strings.HasSuffix(media, "/csv")) {
 		known = false
 	}
 	if !known {

@@ -69,7 +69,8 @@ func TestAnswers(t *testing.T) {
 		{"brotli", "POST", "/hooks/support", ticket, append(good(ticket), "Content-Encoding: br"), 415, `"error"`, ""},
 		{"gzip twice", "POST", "/hooks/support", ticket, append(good(ticket), "Content-Encoding: gzip, gzip"), 415, `"error"`, ""},
 		{"vendor JSON", "POST", "/hooks/support", ticket, append(good(ticket), "Content-Type: application/vnd.x.v1+json; charset=UTF-8"), 202, "{}", "support"},
-		{"form for the API", "POST", "/v1/records", "a=b", []string{"Authorization: Bearer api-secret", "Content-Type: application/x-www-form-urlencoded"}, 415, `"status":415`, ""},
+		{"form for the API", "POST", "/v1/records", "a=b", []string{"Authorization: Bearer api-secret", "Content-Type: application/x-www-form-urlencoded"}, 400, `"status":400`, ""},
+		{"multipart for the API", "POST", "/v1/records", "a=b", []string{"Authorization: Bearer api-secret", "Content-Type: multipart/form-data; boundary=x"}, 415, `"status":415`, ""},
 
 		// Authentic and not understood: accepted, for processing to reject.
 		{"empty body", "POST", "/hooks/support", "", good(""), 202, "{}", "support"},
