@@ -42,8 +42,8 @@ func openQuerier(t testing.TB, dir string) *localenv.Querier {
 }
 
 // TestEveryCutRuns asks for every metric by each of its dimensions and by all of
-// them together: of a lake without a file at every grain, of one with files at
-// one grain each.
+// them together: of a lake without a file at every grain, of one with files
+// each at one grain.
 func TestEveryCutRuns(t *testing.T) {
 	c := loadMetrics(t)
 	for lake, dir := range map[string]string{"empty": t.TempDir(), "full": newWorld(1).lake(t)} {
@@ -59,7 +59,7 @@ func TestEveryCutRuns(t *testing.T) {
 			}
 			for i, by := range cuts {
 				for j, grain := range m.Grains {
-					if lake == "full" && i > 0 && (i+j)%len(m.Grains) != 0 {
+					if lake == "full" && (i+j)%len(m.Grains) != 0 {
 						continue
 					}
 					p := metric.Params{From: "2026-10-21", To: "2026-11-05", TZ: "Europe/Berlin", Grain: grain, By: by}

@@ -43,7 +43,7 @@ var product = config.Product{
 // newWorld makes a lake of about three months around the clock changes of
 // autumn 2026.
 func newWorld(seed uint64, loc *time.Location) *world {
-	w := &world{r: rand.New(rand.NewPCG(seed, 7)), loc: loc} //nolint:gosec // a test that must repeat itself
+	w := &world{r: rand.New(rand.NewPCG(seed, 7)), loc: loc}
 	for range 600 {
 		w.event()
 	}
@@ -83,7 +83,7 @@ func (w *world) row(prefix string, at int64) record.Row {
 	who := w.r.IntN(41)
 	r := record.Row{
 		EventID: fmt.Sprintf("%s%05d-%d", prefix, w.r.IntN(90000), w.id), Source: w.pick("s1", "s2"),
-		OccurredAt: at, ReceivedAt: at + int64(w.r.IntN(5000))*1000, DeliveryID: "d1", DeliverySeq: int32(w.id), //nolint:gosec // small
+		OccurredAt: at, ReceivedAt: at + int64(w.r.IntN(5000))*1000, DeliveryID: "d1", DeliverySeq: int32(w.id),
 		Plan: w.pick("", "free", "pro"), Platform: w.pick("", "web", "ios"), Country: w.pick("DE", "US"),
 	}
 	if who < 40 {
@@ -106,7 +106,7 @@ func (w *world) row(prefix string, at int64) record.Row {
 		})
 	}
 	w.receipts = append(w.receipts, record.ReceiptRow{
-		DeliveryID: "d1", Item: int32(w.id), Source: r.Source, Table: prefix, ReceivedAt: r.ReceivedAt, //nolint:gosec // small
+		DeliveryID: "d1", Item: int32(w.id), Source: r.Source, Table: prefix, ReceivedAt: r.ReceivedAt,
 		Outcome: record.OutcomeRecord, EventKey: int64(w.id),
 	})
 	return r

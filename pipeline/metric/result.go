@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -84,7 +85,7 @@ func (m *Metric) row(l line, by []string) Row {
 }
 
 func zeroNaN(v float64) float64 {
-	if v != v { //nolint:staticcheck // only NaN differs from itself
+	if math.IsNaN(v) {
 		return 0
 	}
 	return v

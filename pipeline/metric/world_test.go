@@ -72,13 +72,13 @@ func pick[T any](w *world, list ...T) T { return list[w.r.IntN(len(list))] }
 
 func (w *world) chance(p float64) bool { return w.r.Float64() < p }
 
-// moment is some time on every fifth day of four weeks, so that there are few
+// moment is some time on three days of four weeks, so that there are few
 // files, or within a millisecond of a turn.
 func (w *world) moment() time.Time {
 	if w.chance(0.25) {
 		return pick(w, turns...).Add(time.Duration(w.r.IntN(3)-1) * time.Millisecond)
 	}
-	day := worldStart.AddDate(0, 0, 5*w.r.IntN(6)+1)
+	day := worldStart.AddDate(0, 0, 9*w.r.IntN(3)+3)
 	return day.Add(time.Duration(w.r.Int64N(24*3600*1000)) * time.Millisecond)
 }
 
@@ -151,7 +151,7 @@ func (w *world) addTicket(i int) {
 	id, source := fmt.Sprintf("t%02d", i%25), pick(w, sources...) // some ids in both sources, some twice
 	for n := range 1 + w.r.IntN(7) {
 		if n > 0 && w.chance(0.85) {
-			at = at.AddDate(0, 0, 5*w.r.IntN(2)).Add(time.Duration(w.r.Int64N(3*3600*1000)) * time.Millisecond)
+			at = at.AddDate(0, 0, 9*w.r.IntN(2)).Add(time.Duration(w.r.Int64N(3*3600*1000)) * time.Millisecond)
 		}
 		t := record.TicketRow{Row: w.row(at), TicketID: id, Public: w.chance(0.8)}
 		t.Source = source
@@ -207,10 +207,10 @@ func (w *world) addAnswer(i int) {
 	number := func(low, high int) *float64 { v := float64(low + w.r.IntN(high-low+1)); return &v }
 	switch s.Kind {
 	case "nps":
-		s.Score, s.ScaleMin, s.ScaleMax = number(0, 10), ptr(0.0), ptr(10.0)
+		s.Score, s.ScaleMin, s.ScaleMax = number(0, 10), new(0.0), new(10.0)
 	case "csat":
 		top := pick(w, 2, 3, 4, 5, 7)
-		s.Score, s.ScaleMin, s.ScaleMax = number(1, top), ptr(1.0), ptr(float64(top))
+		s.Score, s.ScaleMin, s.ScaleMax = number(1, top), new(1.0), new(float64(top))
 	}
 	if s.Kind == "text" || w.chance(0.4) {
 		w.say(&s.Feedback)
@@ -225,8 +225,6 @@ func (w *world) addAnswer(i int) {
 		}))
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func (w *world) addReceipts() {
 	for d := range 40 {
