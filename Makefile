@@ -14,7 +14,7 @@ demo: build
 
 ## test: the whole test suite
 test:
-	$(GO) test $(PKGS)
+	$(GO) test -timeout 20m $(PKGS)
 
 ## build: the one local binary, bin/upshot
 build:
@@ -39,7 +39,7 @@ $(LINT):
 
 ## bench: the benchmarks behind docs/benchmarks.md
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 2s -count 3 ./pipeline/ingest ./pipeline/env/localenv ./pipeline/process ./pipeline/lake ./pipeline/enrich ./pipeline/report
+	$(GO) test -run '^$$' -bench . -benchtime 2s -count 3 ./pipeline/ingest ./pipeline/env/localenv ./pipeline/process ./pipeline/lake ./pipeline/enrich ./pipeline/metric
 
 ## docs: rewrite everything that is generated; changes nothing when all is up to date
 docs:
@@ -48,7 +48,7 @@ docs:
 
 ## cover: coverage of pipeline/, at least 80%
 cover:
-	$(GO) test -coverpkg=./pipeline/... -coverprofile=coverage.out $(PKGS)
+	$(GO) test -timeout 30m -coverpkg=./pipeline/... -coverprofile=coverage.out $(PKGS)
 	@$(GO) tool cover -func=coverage.out | awk '/^total:/ {sub("%","",$$3); print "coverage of pipeline/: " $$3 "%"; if ($$3+0 < 80) {print "below 80%"; exit 1}}'
 
 clean:
