@@ -118,6 +118,10 @@ func (metricsCmd) Run(a *app) error {
 	return nil
 }
 
+// maxStatement bounds a statement on standard input, in bytes: more than that
+// is a file that was meant for something else.
+const maxStatement = 1 << 20
+
 type queryCmd struct {
 	SQL    string `arg:"" name:"sql" help:"One SELECT; - reads it from standard input."`
 	Format string `placeholder:"F" default:"table" help:"table, csv, json or arrow."`
@@ -140,9 +144,12 @@ func (cmd *queryCmd) Run(ctx context.Context, a *app) error {
 	}
 	sql := cmd.SQL
 	if sql == "-" {
-		b, err := io.ReadAll(io.LimitReader(a.in, 1<<20))
+		b, err := io.ReadAll(io.LimitReader(a.in, maxStatement+1))
 		if err != nil {
 			return fmt.Errorf("read the statement: %w", err)
+		}
+		if len(b) > maxStatement {
+			return fault.Invalidf("the statement is longer than %d bytes", maxStatement)
 		}
 		sql = string(b)
 	}

@@ -14,7 +14,7 @@ const latestReport = "reports/latest/report.html"
 // noReport is what GET / shows before the first one is written.
 const noReport = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Upshot</title><style>body{font:16px/1.6 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1.5rem;color:#1f2937;background:#fafaf9}code{background:#e7e5e4;padding:.1em .35em;border-radius:.25rem}</style>
-<h1>No report yet</h1><p>Upshot is running and takes deliveries. The first report appears here on its schedule, or at once with <code>upshot report</code>.</p></html>
+<h1>No report yet</h1><p>Upshot is running and takes deliveries. The first report appears here on its schedule; <code>upshot report</code> writes one into a folder at once.</p></html>
 `
 
 // pages are what a person's browser gets. They show what customers wrote, so
