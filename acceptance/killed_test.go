@@ -152,7 +152,7 @@ func sameMetrics(t *testing.T, calm, hit *site) {
 // everything that was accepted accounted for, and nothing counted twice.
 func sameLedger(t *testing.T, calm, hit *site, c *company.Company, unanswered []int) {
 	t.Helper()
-	want, got := books(t, calm), books(t, hit)
+	want, got := books(t, calm.config()), books(t, hit.config())
 	extra := map[string]int64{}
 	for _, i := range unanswered {
 		extra[c.Deliveries[i].Source] += records(t, &c.Deliveries[i])
@@ -170,26 +170,18 @@ func sameLedger(t *testing.T, calm, hit *site, c *company.Company, unanswered []
 	if len(got) > 0 {
 		t.Errorf("the killed server has places of its own: %v", got)
 	}
-	for name, tally := range c.Ledger {
-		var sum ledger.Row
-		for place, w := range want {
-			if place[0] == name {
-				sum = sum.Add(w)
-			}
-		}
-		if have := (company.Tally{Received: int(sum.Received), Stored: int(sum.Stored), Duplicate: int(sum.Duplicate), Rejected: int(sum.Rejected), Ignored: int(sum.Ignored)}); have != tally {
-			t.Errorf("%s undisturbed: %+v, the company says %+v", name, have, tally)
-		}
+	if d := cmp.Diff(c.Ledger, tallies(want)); d != "" {
+		t.Errorf("undisturbed (- company, + ledger):\n%s", d)
 	}
 }
 
 // books reads the ledger by source and table, every line of which adds up. The
 // table form of the command looks for gaps between ledger and lake, too.
-func books(t *testing.T, s *site) map[[2]string]ledger.Row {
+func books(t *testing.T, conf string) map[[2]string]ledger.Row {
 	t.Helper()
-	upshot(t, "--config", s.config(), "ledger")
+	upshot(t, "--config", conf, "ledger")
 	var book ledger.Book
-	if err := json.Unmarshal(upshot(t, "--config", s.config(), "ledger", "--format", "json"), &book); err != nil {
+	if err := json.Unmarshal(upshot(t, "--config", conf, "ledger", "--format", "json"), &book); err != nil {
 		t.Fatal(err)
 	}
 	sums := map[[2]string]ledger.Row{}
@@ -204,6 +196,21 @@ func books(t *testing.T, s *site) map[[2]string]ledger.Row {
 		t.Errorf("the ledger has %d places only: %v", len(sums), sums)
 	}
 	return sums
+}
+
+// tallies sums an account per source.
+func tallies(sums map[[2]string]ledger.Row) map[string]company.Tally {
+	list := map[string]company.Tally{}
+	for place, r := range sums {
+		n := list[place[0]]
+		n.Received += int(r.Received)
+		n.Stored += int(r.Stored)
+		n.Duplicate += int(r.Duplicate)
+		n.Rejected += int(r.Rejected)
+		n.Ignored += int(r.Ignored)
+		list[place[0]] = n
+	}
+	return list
 }
 
 // records is how many input records a delivery brings; one that brings none
