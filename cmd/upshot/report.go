@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +65,8 @@ func (cmd *reportCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	for name, conf := range c.Reports {
+	for _, name := range slices.Sorted(maps.Keys(c.Reports)) {
+		conf := c.Reports[name]
 		if conf.Period == cmd.Period && len(conf.To) > 0 {
 			if err := a.mailReport(ctx, c, s, name, conf, r); err != nil {
 				return err
@@ -130,8 +133,8 @@ func reportFiles(r *report.Report, c *config.Config, to []string) (map[string][]
 // writeReport writes the four files.
 func (a *app) writeReport(r *report.Report, dir string, c *config.Config) error {
 	var to []string
-	for _, conf := range c.Reports {
-		if conf.Period == r.Period.Grain {
+	for _, name := range slices.Sorted(maps.Keys(c.Reports)) {
+		if conf := c.Reports[name]; conf.Period == r.Period.Grain && len(to) == 0 {
 			to = conf.To
 		}
 	}

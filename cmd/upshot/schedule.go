@@ -21,6 +21,8 @@ import (
 const (
 	// tick is how often the schedule looks at the clock.
 	tick = time.Second
+	// compactGrace lets other programs finish that have listed the files.
+	compactGrace = 5 * time.Minute
 	// catchUp is how old a missed report may be to be made after a start.
 	catchUp = 72 * time.Hour
 )
@@ -43,7 +45,7 @@ func newSchedule(a *app, c *config.Config, s env.Store, log *slog.Logger) *sched
 	now := a.now.Now()
 	j := &schedule{a: a, c: c, store: s, log: log, started: now, nextCompact: now.Add(compactEvery)}
 	j.compact = func(ctx context.Context) error {
-		_, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now})
+		_, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: compactGrace})
 		return err
 	}
 	j.report = func(ctx context.Context, name string, r config.Report, slot time.Time) error {
@@ -96,10 +98,15 @@ func (j *schedule) lookReport(ctx context.Context, name string, r config.Report,
 		return err
 	}
 	// Slots are walked in local wall-clock time, where each comes once a year.
-	from := wall(j.started, j.c.Location)
-	if !done.IsZero() {
-		from = later(done, wall(now, j.c.Location).Add(-catchUp))
+	if done.IsZero() {
+		// The first start is remembered, so that a slot after it is made up for
+		// even when nothing ran at that time.
+		done = wall(j.started, j.c.Location)
+		if err := j.store.Put(ctx, marker, strings.NewReader(done.Format(slotLayout))); err != nil {
+			return err
+		}
 	}
+	from := later(done, wall(now, j.c.Location).Add(-catchUp))
 	due := time.Time{}
 	for t := plan.Next(from); !t.IsZero() && !t.After(wall(now, j.c.Location)); t = plan.Next(t) {
 		due = t

@@ -121,6 +121,19 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 				t.Fatalf("after a compaction that died at %d (-want +got):\n%s", broken.n, diff)
 			}
 		}
+		// Merged files that still have their grace are not merged again.
+		if _, err := Compact(ctx, s, CompactOptions{Clock: clock, Grace: 100 * time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		idle, err := Compact(ctx, s, CompactOptions{Clock: clock, Grace: 100 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range idle.Tables {
+			if !idle.Busy && tr.Days != 0 {
+				t.Fatalf("%d days were rewritten though nothing was new", tr.Days)
+			}
+		}
 		// Undisturbed, it ends with base files only, each row once.
 		want := view(t, s, table)
 		clock.Advance(2 * time.Hour)

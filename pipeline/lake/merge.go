@@ -100,9 +100,9 @@ func (m *merge) unique() (changed bool) {
 		return cmp.Or(cmp.Compare(a.same, b.same), cmp.Compare(a.prefer, b.prefer), preferBase(a, b))
 	})
 	n := len(m.rows)
-	m.rows = slices.CompactFunc(m.rows, func(a, b mergeRow) bool {
-		same := a.same == b.same
-		changed = changed || same && b.base // a better row takes its place
+	m.rows = slices.CompactFunc(m.rows, func(later, kept mergeRow) bool {
+		same := later.same == kept.same
+		changed = changed || same && later.base // a better row takes its place
 		return same
 	})
 	clear(m.rows[len(m.rows):n])
