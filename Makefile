@@ -18,7 +18,7 @@ test:
 
 ## build: the one local binary, bin/upshot
 build:
-	$(GO) build -trimpath -o $(BIN) ./cmd/upshot
+	$(GO) build -o $(BIN) ./cmd/upshot
 
 ## functions: every Lambda function; there are none yet, so this only says so
 functions:
