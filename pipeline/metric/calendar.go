@@ -70,7 +70,13 @@ func parseDate(name, s string) (time.Time, error) {
 
 // add appends a day, and its period when it is the first of it.
 func (c *calendar) add(date time.Time) {
-	starts, ends := startOfDay(date, c.loc), startOfDay(date.AddDate(0, 0, 1), c.loc)
+	ends := startOfDay(date.AddDate(0, 0, 1), c.loc)
+	var starts time.Time
+	if n := len(c.days); n > 0 {
+		starts = c.days[n-1].ends
+	} else {
+		starts = startOfDay(date, c.loc)
+	}
 	first, next := c.bounds(date)
 	if n := len(c.periods); n == 0 || !c.periods[n-1].first.Equal(first) {
 		c.periods = append(c.periods, period{
@@ -100,28 +106,31 @@ func (c *calendar) bounds(date time.Time) (first, next time.Time) {
 	}
 }
 
-// startOfDay is the first moment at which the clocks of loc show the date. That
-// is not always midnight: where clocks go forward at 24:00 the day begins at
-// 01:00, and where they go back to 23:00 the evening comes twice.
+// startOfDay is the moment at which the clocks of loc turn to the date. That is
+// not always midnight: where clocks go forward at 24:00 the day begins at 01:00.
+// A date that was skipped begins when the next one does. What is no plain
+// midnight is looked for by the hour and then by halves: time.ZoneBounds cannot
+// be followed from zone to zone, as beyond 2037 it gives ends that are not later
+// than the moment asked about (Go 1.26, Berlin, the last days of 2040).
 func startOfDay(date time.Time, loc *time.Location) time.Time {
-	// From noon of the day before, segment by segment of constant offset.
-	cur := date.Add(-36 * time.Hour)
-	for {
-		local := cur.In(loc)
-		_, offset := local.Zone()
-		_, end := local.ZoneBounds()
-		midnight := date.Add(-time.Duration(offset) * time.Second)
-		if !midnight.Before(cur) && (end.IsZero() || midnight.Before(end)) {
-			return midnight
-		}
-		if end.IsZero() {
-			return midnight
-		}
-		if !dateOf(end.In(loc)).Before(date) {
-			return end.UTC()
-		}
-		cur = end
+	turned := func(t time.Time) bool { return !dateOf(t.In(loc)).Before(date) }
+	_, offset := date.In(loc).Zone()
+	if t := date.Add(-time.Duration(offset) * time.Second); turned(t) && !turned(t.Add(-time.Second)) {
+		return t
 	}
+	before := date.Add(-18 * time.Hour) // no zone was ever 18 hours ahead
+	after := before
+	for !turned(after) {
+		before, after = after, after.Add(time.Hour)
+	}
+	for after.Sub(before) > time.Second { // zones change on whole seconds
+		if mid := before.Add(after.Sub(before) / 2).Truncate(time.Second); turned(mid) {
+			after = mid
+		} else {
+			before = mid
+		}
+	}
+	return after
 }
 
 // dateOf is the date that a clock shows, as midnight in UTC.

@@ -77,6 +77,8 @@ func TestDaysOfClockChanges(t *testing.T) {
 		{"Australia/Lord_Howe", "2026-04-05", 24.5},
 		{"America/Santiago", "2026-09-06", 23}, // clocks go from 24:00 to 01:00
 		{"Pacific/Apia", "2011-12-30", 0},      // skipped
+		{"Europe/Berlin", "2041-01-01", 24},    // after a leap year beyond the zone's table
+		{"Europe/Berlin", "2041-03-31", 23},
 	} {
 		loc, err := time.LoadLocation(c.zone)
 		if err != nil {
@@ -90,6 +92,38 @@ func TestDaysOfClockChanges(t *testing.T) {
 		if got != c.hours {
 			t.Errorf("%s %s has %v hours, want %v", c.zone, c.date, got, c.hours)
 		}
+	}
+}
+
+// TestFarTimes: every day of the next fifty years begins, in every zone that is
+// looked at.
+func TestFarTimes(t *testing.T) {
+	for _, zone := range zones {
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := newCalendar("2026-01-01", "2076-01-01", loc, "day")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range c.days {
+			if h := d.ends.Sub(d.starts).Hours(); h < 23 || h > 25 {
+				t.Errorf("%s %v has %v hours", zone, d.date, h)
+			}
+		}
+	}
+}
+
+// TestLongestTime: 20,000 days are cut, one more is not.
+func TestLongestTime(t *testing.T) {
+	from := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+	to := from.AddDate(0, 0, maxDays)
+	if _, err := newCalendar("1990-01-01", to.Format(time.DateOnly), time.UTC, "all"); err != nil {
+		t.Error(err)
+	}
+	if _, err := newCalendar("1990-01-01", to.AddDate(0, 0, 1).Format(time.DateOnly), time.UTC, "all"); err == nil {
+		t.Error("one more day was accepted")
 	}
 }
 
