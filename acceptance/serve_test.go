@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -214,6 +213,3 @@ func (s *site) postOne(d *company.Delivery, dead *atomic.Bool) (sent, ok bool) {
 	s.t.Errorf("a delivery of %s (forged: %v) was answered %s instead of %d: %s", d.Source, d.Forged, resp.Status, d.Status, body)
 	return true, true
 }
-
-// String names the site in failures.
-func (s *site) String() string { return fmt.Sprintf("%s in %s", s.url, s.dir) }
