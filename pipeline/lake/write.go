@@ -121,7 +121,7 @@ func pointerColumns[T any](schema *parquet.Schema) (out []pointerColumn) {
 // apart: the library then fills empty pointers in embedded structs.
 func heldBy[T any](out []*float64, from *T, pointers []pointerColumn) []*float64 {
 	for _, p := range pointers {
-		v, _ := reflect.ValueOf(from).Elem().FieldByIndex(p.index).Interface().(*float64)
+		v, _ := reflect.TypeAssert[*float64](reflect.ValueOf(from).Elem().FieldByIndex(p.index))
 		out = append(out, v)
 	}
 	return out

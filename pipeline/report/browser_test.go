@@ -111,7 +111,7 @@ type measured struct {
 }
 
 // look opens a page at a width, light or dark, and measures it.
-func look(t *testing.T, ctx context.Context, url string, width int64, scheme string) measured {
+func look(ctx context.Context, t *testing.T, url string, width int64, scheme string) measured {
 	t.Helper()
 	if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 600}); err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestBrowser(t *testing.T) {
 	for _, path := range sortedKeys(pages) {
 		for _, width := range []int64{360, 800, 1280} {
 			for _, scheme := range []string{"light", "dark"} {
-				m := look(t, ctx, url+path, width, scheme)
+				m := look(ctx, t, url+path, width, scheme)
 				where := fmt.Sprintf("%s at %d px, %s", path, width, scheme)
 				if m.Texts < 20 {
 					t.Errorf("%s: %d texts measured", where, m.Texts)
@@ -207,8 +207,8 @@ func TestPicture(t *testing.T) {
 		if p.name != "report.png" && os.Getenv("UPSHOT_PICTURES_ALL") == "" {
 			continue
 		}
-		look(t, ctx, url+p.path, p.width, p.scheme)
-		picture := shot(t, ctx, p.width, p.height)
+		look(ctx, t, url+p.path, p.width, p.scheme)
+		picture := shot(ctx, t, p.width, p.height)
 		path := filepath.Join(dir, p.name)
 		if err := os.WriteFile(path, picture, 0o600); err != nil {
 			t.Fatal(err)
@@ -219,7 +219,7 @@ func TestPicture(t *testing.T) {
 
 // shot takes a picture of the page from its top, with its tables closed; height
 // 0 takes all of it.
-func shot(t *testing.T, ctx context.Context, width, height int64) []byte {
+func shot(ctx context.Context, t *testing.T, width, height int64) []byte {
 	t.Helper()
 	full, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.querySelectorAll('details').forEach(d => d.open = false), document.documentElement.scrollHeight`))
 	if err != nil {

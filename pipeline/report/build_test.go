@@ -84,10 +84,6 @@ func line(period string, dims map[string]string, iv stats.Interval, n int64, sta
 	return r
 }
 
-func plain(k int64) stats.Interval {
-	return stats.Interval{Value: float64(k), Low: float64(k), High: float64(k)}
-}
-
 func counted(period string, name string, k int64) metric.Row {
 	v := float64(k)
 	return metric.Row{Period: period, N: k, Value: &v, Stats: map[string]float64{name: v}}

@@ -149,15 +149,6 @@ func day(date string) string {
 	return t.Format("2 Jan")
 }
 
-// longDay writes a date like "16 November 2026".
-func longDay(date string) string {
-	t, err := time.Parse(time.DateOnly, date)
-	if err != nil {
-		return date
-	}
-	return t.Format("2 January 2006")
-}
-
 // shorten cuts s to at most n runes at a word's end and marks the cut.
 func shorten(s string, n int) string {
 	s = strings.Join(strings.Fields(s), " ")

@@ -72,8 +72,15 @@ func TestContrastOfThePalettes(t *testing.T) {
 			t.Fatalf("%s: %d colours", name, len(c))
 		}
 		text := [][2]string{
-			{"ink", "bg"}, {"ink", "card"}, {"muted", "bg"}, {"muted", "card"}, {"accent", "bg"}, {"accent", "card"},
-			{"accent", "soft"}, {"bad", "badsoft"}, {"good", "goodsoft"},
+			{"ink", "bg"},
+			{"ink", "card"},
+			{"muted", "bg"},
+			{"muted", "card"},
+			{"accent", "bg"},
+			{"accent", "card"},
+			{"accent", "soft"},
+			{"bad", "badsoft"},
+			{"good", "goodsoft"},
 		}
 		for _, p := range text {
 			if r := contrast(channels(c[p[0]]), channels(c[p[1]])); r < 4.5 {
@@ -225,11 +232,33 @@ func TestFormatValue(t *testing.T) {
 		unit string
 		want string
 	}{
-		{0, "ratio", "0%"}, {1, "ratio", "100%"}, {0.0123, "ratio", "1.2%"}, {0.412, "ratio", "41%"}, {0.0999, "ratio", "10%"}, {0.994, "ratio", "99.4%"}, {-0.05, "ratio", "−5.0%"},
-		{39.84, "nps", "+39.8"}, {-4.2, "nps", "−4.2"}, {0, "nps", "0.0"}, {-0.01, "nps", "0.0"},
-		{1471, "users", "1,471"}, {1234567, "tickets", "1,234,567"}, {9.13, "items", "9.1"}, {-1471, "users", "−1,471"},
-		{42, "seconds", "42 s"}, {1800, "seconds", "30 min"}, {11340, "seconds", "3 h 9 min"}, {7200, "seconds", "2 h"}, {345600, "seconds", "4.0 d"}, {3 * 3600 * 0.99999, "seconds", "3 h"},
-		{4.6, "times", "×4.6"}, {12.3, "times", "×12"}, {0.125, "percentage_points", "+12.5 points"}, {0.31, "mean", "+0.31"}, {math.NaN(), "ratio", "–"}, {math.Inf(1), "users", "–"},
+		{0, "ratio", "0%"},
+		{1, "ratio", "100%"},
+		{0.0123, "ratio", "1.2%"},
+		{0.412, "ratio", "41%"},
+		{0.0999, "ratio", "10%"},
+		{0.994, "ratio", "99.4%"},
+		{-0.05, "ratio", "−5.0%"},
+		{39.84, "nps", "+39.8"},
+		{-4.2, "nps", "−4.2"},
+		{0, "nps", "0.0"},
+		{-0.01, "nps", "0.0"},
+		{1471, "users", "1,471"},
+		{1234567, "tickets", "1,234,567"},
+		{9.13, "items", "9.1"},
+		{-1471, "users", "−1,471"},
+		{42, "seconds", "42 s"},
+		{1800, "seconds", "30 min"},
+		{11340, "seconds", "3 h 9 min"},
+		{7200, "seconds", "2 h"},
+		{345600, "seconds", "4.0 d"},
+		{3 * 3600 * 0.99999, "seconds", "3 h"},
+		{4.6, "times", "×4.6"},
+		{12.3, "times", "×12"},
+		{0.125, "percentage_points", "+12.5 points"},
+		{0.31, "mean", "+0.31"},
+		{math.NaN(), "ratio", "–"},
+		{math.Inf(1), "users", "–"},
 	} {
 		if got := FormatValue(&c.v, c.unit); got != c.want {
 			t.Errorf("FormatValue(%v, %s) = %q, want %q", c.v, c.unit, got, c.want)
@@ -246,8 +275,20 @@ func TestShortTick(t *testing.T) {
 		unit string
 		want string
 	}{
-		{0, "seconds", "0"}, {45, "seconds", "45 s"}, {900, "seconds", "15 min"}, {21600, "seconds", "6 h"}, {64800, "seconds", "18 h"}, {86400, "seconds", "1 d"}, {172800, "seconds", "2 d"}, {129600, "seconds", "36 h"},
-		{0.025, "ratio", "2.5%"}, {0.25, "ratio", "25%"}, {12500, "count", "12.5k"}, {1500, "count", "1,500"}, {-25, "score", "−25"}, {0.15, "mean", "0.15"},
+		{0, "seconds", "0"},
+		{45, "seconds", "45 s"},
+		{900, "seconds", "15 min"},
+		{21600, "seconds", "6 h"},
+		{64800, "seconds", "18 h"},
+		{86400, "seconds", "1 d"},
+		{172800, "seconds", "2 d"},
+		{129600, "seconds", "36 h"},
+		{0.025, "ratio", "2.5%"},
+		{0.25, "ratio", "25%"},
+		{12500, "count", "12.5k"},
+		{1500, "count", "1,500"},
+		{-25, "score", "−25"},
+		{0.15, "mean", "0.15"},
 	} {
 		if got := shortTick(c.v, c.unit); got != c.want {
 			t.Errorf("shortTick(%v, %s) = %q, want %q", c.v, c.unit, got, c.want)

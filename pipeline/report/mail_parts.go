@@ -75,13 +75,14 @@ func mailThemes(r *Report) []Theme {
 
 // mailAlt says a picture in words: what it is and its last number.
 func mailAlt(c Chart) string {
-	alt := c.Title
+	var alt strings.Builder
+	alt.WriteString(c.Title)
 	for _, s := range c.Series {
 		if n := len(s.Points); n > 0 {
-			alt += ", " + strings.TrimPrefix(s.Name+" ", " ") + "last: " + estimate(s.Points[n-1], c.Unit)
+			alt.WriteString(", " + strings.TrimPrefix(s.Name+" ", " ") + "last: " + estimate(s.Points[n-1], c.Unit))
 		}
 	}
-	return alt
+	return alt.String()
 }
 
 // ChartPNG draws a chart of periods for mail programs, which show no SVG:
@@ -109,7 +110,7 @@ func ChartPNG(c Chart) ([]byte, error) {
 		WithSeriesColors([]charts.Color{charts.ColorFromHex("#235789"), charts.ColorFromHex("#b4602a"), charts.ColorFromHex("#3d7a57")}).
 		WithTextColor(ink).WithXAxisColor(ink).WithAxisSplitLineColor(line)
 	value := charts.ValueAxisOption{
-		Min: charts.Ptr(a.low), Max: charts.Ptr(a.high), LabelCount: len(a.ticks()),
+		Min: new(a.low), Max: new(a.high), LabelCount: len(a.ticks()),
 		ValueFormatter: func(v float64) string { return shortTick(v, c.Unit) },
 		LabelFontStyle: charts.FontStyle{FontSize: 22, FontColor: ink},
 	}
@@ -120,13 +121,13 @@ func ChartPNG(c Chart) ([]byte, error) {
 	if c.Kind == Columns {
 		opt := charts.NewBarChartOptionWithData(data)
 		opt.Theme, opt.Padding, opt.CategoryAxis, opt.ValueAxis = theme, padding, category, []charts.ValueAxisOption{value}
-		opt.Legend.Show = charts.Ptr(false)
+		opt.Legend.Show = new(false)
 		err = p.BarChart(opt)
 	} else {
 		opt := charts.NewLineChartOptionWithData(data)
 		opt.Theme, opt.Padding, opt.XAxis, opt.YAxis = theme, padding, category, []charts.ValueAxisOption{value}
 		opt.LineStrokeWidth = 4
-		opt.Legend.Show = charts.Ptr(false)
+		opt.Legend.Show = new(false)
 		err = p.LineChart(opt)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -204,7 +205,7 @@ func walk(t *testing.T, contentType string, body io.Reader) map[string][]part2 {
 	reader := multipart.NewReader(body, params["boundary"])
 	for {
 		p, err := reader.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {

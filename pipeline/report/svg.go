@@ -5,6 +5,7 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -211,8 +212,8 @@ func (s *svg) band(series Series, a axis, class string) {
 	n := len(series.Points)
 	flush := func() {
 		if len(upper) > 1 {
-			for i := len(lower) - 1; i >= 0; i-- {
-				upper = append(upper, lower[i])
+			for _, l := range slices.Backward(lower) {
+				upper = append(upper, l)
 			}
 			s.printf(`<polygon class="band %s" points="%s"/>`, class, strings.Join(upper, " "))
 		}

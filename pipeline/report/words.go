@@ -58,10 +58,10 @@ func headlineLead(r *Report) string {
 	}
 	total := len(r.Headlines)
 	news := fmt.Sprintf("%d of them new this %s, the others continuing", fresh, r.Period.Grain)
-	switch {
-	case fresh == 0:
+	switch fresh {
+	case 0:
 		news = fmt.Sprintf("none of it new this %s", r.Period.Grain)
-	case fresh == total:
+	case total:
 		news = fmt.Sprintf("new this %s", r.Period.Grain)
 	}
 	return fmt.Sprintf("%s out of %s: %s.", plural(int64(total), "finding", "findings"), plural(int64(r.Compared), "comparison", "comparisons"), news)
