@@ -23,6 +23,9 @@ func pages() []page {
 		{"docs/metrics.md", metrics},
 		{"docs/views.md", views},
 		{"docs/themes.md", themes},
+		{"docs/cli.md", cli},
+		{"schemas/envelope.json", envelopeSchema},
+		{"schemas/config.json", configSchema},
 	}
 }
 
@@ -43,12 +46,39 @@ func sources() ([]byte, error) {
 		} else {
 			fmt.Fprintf(&b, " Path: `/hooks/{name}`.\n")
 		}
+		if s.Key != nil {
+			b.WriteString("Authenticates by: write key.\n")
+		} else if k := signs(s.Scheme); k != "" {
+			fmt.Fprintf(&b, "Authenticates by: %s.\n", k)
+		}
 	}
 	b.WriteString("\n## Everybody else\n\nA mapping file with a jq program. Its `verify` may name one of these signature profiles:\n\n")
 	for _, p := range source.Profiles() {
 		fmt.Fprintf(&b, "- `%s`\n", p)
 	}
 	return b.Bytes(), nil
+}
+
+// signs says in words how a sender proves who it is.
+func signs(s source.Scheme) string {
+	if len(s.Any) > 0 {
+		var words []string
+		for _, a := range s.Any {
+			words = append(words, signs(a))
+		}
+		return strings.Join(words, ", or ")
+	}
+	kind := s.Kind
+	if kind == "" && s.Header != "" {
+		kind = "hmac"
+	}
+	if s.Header != "" {
+		kind += " in `" + s.Header + "`"
+	}
+	if s.TimestampHeader != "" {
+		kind += ", time in `" + s.TimestampHeader + "`"
+	}
+	return kind
 }
 
 func metrics() ([]byte, error) {
@@ -69,6 +99,7 @@ func metrics() ([]byte, error) {
 		if len(m.By) > 0 {
 			fmt.Fprintf(&b, "By: %s.\n", strings.Join(m.By, ", "))
 		}
+		fmt.Fprintf(&b, "[The SQL](../queries/metrics/%s.sql).\n", m.Name)
 	}
 	return b.Bytes(), nil
 }
