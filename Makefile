@@ -6,7 +6,7 @@ LINTV  := v2.15.0
 # Go leaves folders named testdata out of ./..., so the bundled company is named.
 PKGS   := ./... ./testdata/company
 
-.PHONY: demo test lint bench docs build functions cover browser clean
+.PHONY: demo test lint bench docs build functions cover clean
 
 ## demo: run a made-up company through the whole line and show what came of it
 demo: build
