@@ -138,6 +138,18 @@ type Mailer interface {
 	Send(ctx context.Context, m Mail) error
 }
 
+// Notice is one alert ready to go to whoever is on call.
+type Notice struct {
+	Subject    string // one line, at most 100 characters of ASCII
+	Body       string // plain text
+	Attributes map[string]string
+}
+
+// Notifier hands a notice over to whoever is on call.
+type Notifier interface {
+	Notify(ctx context.Context, n Notice) error
+}
+
 // Secrets finds a source's active secrets; several while one is rotated.
 type Secrets interface {
 	// Secrets returns none for a source without secrets: whoever verifies
