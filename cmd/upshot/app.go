@@ -48,6 +48,8 @@ type cli struct {
 	Report  reportCmd  `cmd:"" help:"Write the report of a closed period as page, mail, Markdown and JSON."`
 	Roadmap roadmapCmd `cmd:"" help:"Rank the themes by how many people they touch and how hard."`
 	Compact compactCmd `cmd:"" help:"Merge the small files of the lake into sorted ones."`
+	Redrive redriveCmd `cmd:"" help:"Put deliveries that were set aside back into the queue."`
+	Doctor  doctorCmd  `cmd:"" help:"Look the deployment over, or print what it costs on AWS."`
 	Ledger  ledgerCmd  `cmd:"" help:"Account for everything that came in: stored, duplicate, rejected, ignored."`
 }
 

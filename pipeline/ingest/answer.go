@@ -27,6 +27,7 @@ type answer struct {
 	acceptEncoding string // of 415
 	challenge      string // of 401
 	retryAfter     int    // seconds, of 503
+	dead           string // dead letters, of the status
 	hangUp         bool   // the rest of the body is not wanted
 }
 
@@ -42,6 +43,7 @@ func (h *Handler) reply(w http.ResponseWriter, r *http.Request, rt route, a answ
 	setIf(header, "Accept", a.accept)
 	setIf(header, "Accept-Encoding", a.acceptEncoding)
 	setIf(header, "WWW-Authenticate", a.challenge)
+	setIf(header, DeadLettersHeader, a.dead)
 	if a.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(a.retryAfter))
 	}

@@ -208,6 +208,9 @@ func TestStatusPages(t *testing.T) {
 	status := func() (m map[string]any) {
 		t.Helper()
 		got := g.do("GET", "/prod/v1/status", "")
+		if got.header.Get(ingest.DeadLettersHeader) != "0" {
+			t.Errorf("dead letters: %q", got.header.Get(ingest.DeadLettersHeader))
+		}
 		if err := json.Unmarshal([]byte(got.body), &m); err != nil || got.status != 200 {
 			t.Fatalf("%+v: %v", got, err)
 		}

@@ -4,8 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 )
+
+// DeadLettersHeader is a header of GET /v1/status: how many deliveries were set
+// aside. It is no part of the body, whose zeros mean that all is in the lake.
+const DeadLettersHeader = "Upshot-Dead-Letters"
 
 // healthz says that the process answers.
 func (h *Handler) healthz(context.Context) answer {
@@ -39,5 +44,5 @@ func (h *Handler) status(ctx context.Context) answer {
 	if err != nil {
 		return busy("write the status: " + err.Error())
 	}
-	return answer{status: http.StatusOK, body: body}
+	return answer{status: http.StatusOK, body: body, dead: strconv.Itoa(d.Dead)}
 }

@@ -71,15 +71,9 @@ func (s *SMTP) Send(ctx context.Context, m env.Mail) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
-	if err := s.send(ctx, from, to, m.Raw); err != nil {
-		if ctxErr := ctx.Err(); ctxErr != nil {
-			err = errors.Join(ctxErr, err)
-		}
-		return fault.New(smtpKind(err), fmt.Errorf("send mail through %s: %w", net.JoinHostPort(s.host, s.port), err))
-	}
-	return nil
+	return s.within(ctx, func(ctx context.Context) error {
+		return s.talk(ctx, func(c *smtp.Client) error { return submit(c, from, to, m.Raw) })
+	})
 }
 
 // addresses are the bare addresses of the envelope.
@@ -101,8 +95,30 @@ func addresses(m env.Mail) (from string, to []string, err error) {
 	return a.Address, to, nil
 }
 
-// send holds one conversation. from and to are bare addresses.
-func (s *SMTP) send(ctx context.Context, from string, to []string, raw []byte) (err error) {
+// Check connects, greets, encrypts and logs in as Send does, and sends nothing.
+// Its errors are Send's.
+func (s *SMTP) Check(ctx context.Context) error {
+	return s.within(ctx, func(ctx context.Context) error {
+		return s.talk(ctx, func(*smtp.Client) error { return nil })
+	})
+}
+
+// within bounds a conversation and says of its error whether it may pass.
+func (s *SMTP) within(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	err := f(ctx)
+	if err == nil {
+		return nil
+	}
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		err = errors.Join(ctxErr, err)
+	}
+	return fault.New(smtpKind(err), fmt.Errorf("send mail through %s: %w", net.JoinHostPort(s.host, s.port), err))
+}
+
+// talk holds one conversation: f comes after the introduction.
+func (s *SMTP) talk(ctx context.Context, f func(*smtp.Client) error) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(s.host, s.port))
 	if err != nil {
 		return err
@@ -121,6 +137,15 @@ func (s *SMTP) send(ctx context.Context, from string, to []string, raw []byte) (
 	if err := s.introduce(c); err != nil {
 		return err
 	}
+	if err := f(c); err != nil {
+		return err
+	}
+	_ = c.Quit() // whatever was to be done is done, whatever the server says now
+	return nil
+}
+
+// submit hands one mail over. from and to are bare addresses.
+func submit(c *smtp.Client, from string, to []string, raw []byte) error {
 	if err := c.Mail(from); err != nil {
 		return fmt.Errorf("sender %s: %w", from, err)
 	}
@@ -136,11 +161,7 @@ func (s *SMTP) send(ctx context.Context, from string, to []string, raw []byte) (
 	if _, err := w.Write(raw); err != nil {
 		return err
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	_ = c.Quit() // the mail is taken, whatever the server says now
-	return nil
+	return w.Close()
 }
 
 // introduce greets, encrypts and logs in, as far as configured and offered.

@@ -272,6 +272,13 @@ func TestSMTPLogsInOverTLSOnly(t *testing.T) {
 			if err != nil && (strings.Contains(err.Error(), "wrong@") || strings.Contains(err.Error(), "p@ss")) {
 				t.Errorf("the error tells the password: %v", err)
 			}
+			checked := startMailServer(t, c.tls, &mailServer{mechanisms: c.server.mechanisms, implicit: c.server.implicit})
+			if err := checked.mailer(t, c.scheme, c.user).Check(t.Context()); (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("the check found %v", err)
+			}
+			if got := checked.commands(); strings.Contains(got, "MAIL") || strings.Contains(got, "DATA") || !strings.Contains(got, "EHLO") {
+				t.Errorf("the check said:\n%s", got)
+			}
 			if !strings.Contains(s.commands(), c.commands) {
 				t.Errorf("commands:\n%s\nwant %q", s.commands(), c.commands)
 			}
