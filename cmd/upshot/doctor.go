@@ -263,7 +263,9 @@ func lastSlot(plan cron.Schedule, now time.Time) time.Time {
 // queueFile is where the queue of a lake lies.
 func queueFile(c *config.Config) string { return filepath.Join(c.Lake, "queue", "deliveries.db") }
 
-type redriveCmd struct{}
+type redriveCmd struct {
+	List bool `help:"Only list them, with the reason of each, as JSON lines."`
+}
 
 // Help is shown by --help.
 func (redriveCmd) Help() string {
@@ -271,11 +273,15 @@ func (redriveCmd) Help() string {
 is mended this puts all of them back into the queue; upshot serve processes them at its next
 start. It needs the queue for itself: stop upshot serve first.
 
+  upshot redrive --list
   upshot redrive --config upshot.yaml`
 }
 
+// listed is how many dead letters are listed at most.
+const listed = 10_000
+
 // Run puts the dead letters back.
-func (redriveCmd) Run(ctx context.Context, a *app) (err error) {
+func (cmd *redriveCmd) Run(ctx context.Context, a *app) (err error) {
 	c, err := a.config()
 	if err != nil {
 		return err
@@ -288,6 +294,20 @@ func (redriveCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
+	if cmd.List {
+		letters, err := q.Dead(ctx, listed)
+		if err != nil {
+			return err
+		}
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		for _, l := range letters {
+			if err := e.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	n, err := q.Redrive(ctx)
 	if err != nil {
 		return err

@@ -189,6 +189,28 @@ func (q *Queue) Redrive(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
+// DeadLetter is a message that was set aside.
+type DeadLetter struct {
+	ID       string    `json:"id"`
+	SentAt   time.Time `json:"sent_at"`
+	SetAside time.Time `json:"set_aside_at"`
+	Reason   string    `json:"reason"`
+	Bytes    int64     `json:"bytes"` // of the body
+}
+
+// Dead lists what was set aside, the oldest first, at most limit of it.
+func (q *Queue) Dead(ctx context.Context, limit int) ([]DeadLetter, error) {
+	var out []DeadLetter
+	err := q.do(ctx, func(db *queueDB) (err error) {
+		out, err = db.dead(limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the dead letters: %w", err)
+	}
+	return out, nil
+}
+
 // Depth counts the messages.
 func (q *Queue) Depth(ctx context.Context) (env.Depth, error) {
 	var d env.Depth

@@ -166,6 +166,23 @@ func (db *queueDB) redrive() (n, bytes int64, err error) {
 	return n, bytes, nil
 }
 
+// dead lists what was set aside.
+func (db *queueDB) dead(limit int) (out []DeadLetter, err error) {
+	err = db.query("SELECT id, sent_at, set_aside_at, reason, length(body) FROM dead ORDER BY seq LIMIT ?1", 5, func(row []driver.Value) bool {
+		var d DeadLetter
+		var sent, aside int64
+		d.ID, _ = row[0].(string)
+		sent, _ = row[1].(int64)
+		aside, _ = row[2].(int64)
+		d.Reason, _ = row[3].(string)
+		d.Bytes, _ = row[4].(int64)
+		d.SentAt, d.SetAside = time.Unix(0, sent).UTC(), time.Unix(0, aside).UTC()
+		out = append(out, d)
+		return true
+	}, int64(limit))
+	return out, err
+}
+
 // depth counts.
 func (db *queueDB) depth(now time.Time) (env.Depth, error) {
 	waiting, err := db.number("SELECT count(*) FROM leases WHERE until > ?1", now.UnixNano())
