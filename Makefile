@@ -53,3 +53,8 @@ cover:
 
 clean:
 	rm -rf bin dist demo coverage.out
+
+## standins: install the servers that stand in for AWS in tests, and the template's checkers
+.PHONY: standins
+standins:
+	internal/standin/install.sh
