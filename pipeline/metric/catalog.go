@@ -85,6 +85,9 @@ func (c *Catalog) Run(ctx context.Context, q env.Querier, name string, product c
 	}
 	defer r.Release()
 	rows, types, err := read(m, by, r)
+	if failed := r.Err(); failed != nil { // on the way, not for what it gave
+		return nil, fmt.Errorf("metric %s: %w", name, failed)
+	}
 	if err != nil {
 		return nil, fault.Permanentf("metric %s: %w", name, err)
 	}

@@ -29,7 +29,8 @@ type Metric struct {
 	// them that are no numbers to add, like feature, theme and offset.
 	Statistics, Labels []string
 	// Hidden are columns that only the interval needs, like the list of all
-	// durations: they are not printed.
+	// durations, which is text with spaces between the numbers (Athena gives
+	// arrays back in a form that cannot be read): they are not printed.
 	Hidden []string
 	// Params are the parameters that the SQL takes, where it lists them.
 	Params []string

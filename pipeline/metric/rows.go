@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -14,9 +16,10 @@ import (
 	"upshot.dev/upshot/pipeline/config"
 )
 
-// cell is one value of a row: a text, a whole number, a number, or nothing.
+// cell is one value of a row: a text, a whole number, a number, numbers, or
+// nothing.
 type cell struct {
-	kind arrow.Type // STRING, INT64, FLOAT64; NULL for nothing
+	kind arrow.Type // STRING, INT64, FLOAT64, LIST; NULL for nothing
 	text string
 	num  float64
 	list []float64
@@ -52,7 +55,9 @@ func read(m *Metric, by []string, r array.RecordReader) (out []line, types map[s
 			return nil, nil, fmt.Errorf("the SQL returns no column %s", n)
 		}
 		switch types[n].ID() {
-		case arrow.DATE32, arrow.STRING, arrow.INT64, arrow.FLOAT64, arrow.LIST:
+		case arrow.DATE32, arrow.STRING, arrow.INT64, arrow.FLOAT64:
+		case arrow.LIST:
+			return nil, nil, fmt.Errorf("column %s: not every engine gives a list back unchanged; return text, array_join(%s, ' ')", n, n)
 		default:
 			return nil, nil, fmt.Errorf("column %s: a %s is neither text nor number", n, types[n])
 		}
@@ -67,6 +72,9 @@ func read(m *Metric, by []string, r array.RecordReader) (out []line, types map[s
 			l := line{period: periods.Value(i).ToTime(), cells: map[string]cell{}}
 			for _, n := range names {
 				c, err := readCell(rec.Column(at[n]), i)
+				if err == nil && c.kind == arrow.STRING && slices.Contains(m.Hidden, n) {
+					c, err = readList(c.text)
+				}
 				if err != nil {
 					return nil, nil, fmt.Errorf("column %s: %w", n, err)
 				}
@@ -89,20 +97,23 @@ func readCell(a arrow.Array, i int) (cell, error) {
 		return cell{kind: arrow.INT64, num: float64(a.Value(i)), text: a.ValueStr(i)}, nil
 	case *array.Float64:
 		return cell{kind: arrow.FLOAT64, num: a.Value(i)}, nil
-	case *array.List:
-		start, end := a.ValueOffsets(i)
-		c := cell{kind: arrow.LIST}
-		for j := start; j < end; j++ {
-			v, err := readCell(a.ListValues(), int(j))
-			if err != nil {
-				return cell{}, err
-			}
-			c.list = append(c.list, v.num)
-		}
-		return c, nil
 	default:
 		return cell{}, fmt.Errorf("a %s is neither text nor number", a.DataType())
 	}
+}
+
+// readList reads numbers with spaces between them. An engine may write them its
+// own way (1.5E0, 1.5): read back they are the same.
+func readList(text string) (cell, error) {
+	c := cell{kind: arrow.LIST}
+	for word := range strings.FieldsSeq(text) {
+		v, err := strconv.ParseFloat(word, 64)
+		if err != nil {
+			return cell{}, fmt.Errorf("%q is no number", word)
+		}
+		c.list = append(c.list, v)
+	}
+	return c, nil
 }
 
 // fill adds the rows of periods in which nothing happened: one per period, or

@@ -44,7 +44,7 @@ FROM (
   SELECT r.period /*by:r*/,
     min(r.seconds) FILTER (WHERE 100 * r.i >= 50 * r.c) AS p50,
     min(r.seconds) FILTER (WHERE 100 * r.i >= 90 * r.c) AS p90,
-    0 AS waiting, count(*) AS n, array_agg(r.seconds ORDER BY r.seconds) AS seconds
+    0 AS waiting, count(*) AS n, array_join(array_agg(r.seconds ORDER BY r.seconds), ' ') AS seconds
   FROM ranked AS r
   GROUP BY r.period /*by:r*/
   UNION ALL
