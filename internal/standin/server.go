@@ -3,6 +3,7 @@ package standin
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -26,6 +27,7 @@ type spec struct {
 type server struct {
 	url string
 	dir string
+	end io.Closer // held, or the collector closes it and the minder ends the server
 }
 
 // minder runs the command beside it until its standard input ends, which is
@@ -68,7 +70,7 @@ func startOnce(installed string, s spec) (server, error) {
 	if err := cmd.Start(); err != nil {
 		return server{}, err
 	}
-	srv := server{url: fmt.Sprintf("http://127.0.0.1:%d", port), dir: dir}
+	srv := server{url: fmt.Sprintf("http://127.0.0.1:%d", port), dir: dir, end: end}
 	if err := srv.wait(s.health); err != nil {
 		said, _ := os.ReadFile(filepath.Join(dir, "log")) //nolint:gosec // a path made here
 		_ = end.Close()
