@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the stand-ins for AWS and the template's checkers, all of pinned
+# Installs the stand-ins for AWS, its command line and the template's checkers, all of pinned
 # versions, into .cache/standins at the root of the checkout. A second run
 # changes nothing. It needs Go, npm and Python 3.10 or later with venv.
 #
@@ -18,6 +18,7 @@ CFN_LINT=1.51.0
 SAM_TRANSLATOR=1.110.0
 CHECKOV=3.3.30
 SAM_CLI=1.170.0
+AWS_CLI=1.46.3
 
 mkdir -p "$dir/bin" "$dir/done"
 say() { printf '%-32s %s\n' "$1" "$2"; }
@@ -64,6 +65,7 @@ once "moto-$MOTO" venv moto "moto[server]==$MOTO" || fail=1
 if [ "$what" = all ]; then
   once "cfn-lint-$CFN_LINT-translator-$SAM_TRANSLATOR" venv lint "cfn-lint==$CFN_LINT" "aws-sam-translator==$SAM_TRANSLATOR" || fail=1
   once "checkov-$CHECKOV" venv checkov "checkov==$CHECKOV" || fail=1
+  once "aws-cli-$AWS_CLI" venv aws "awscli==$AWS_CLI" || fail=1
   once "aws-sam-cli-$SAM_CLI" venv sam "aws-sam-cli==$SAM_CLI" || say "aws-sam-cli" "not here: 'sam validate' is NOT run"
 fi
 exit $fail
