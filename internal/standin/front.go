@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -26,8 +27,10 @@ func Front(t testing.TB, e Endpoint, f func(w http.ResponseWriter, r *http.Reque
 	return Endpoint{Service: e.Service, URL: srv.URL}
 }
 
-// S3Error answers as S3 does when it refuses a request.
-func S3Error(w http.ResponseWriter, status int, code string) {
+// S3Error answers as S3 does when it refuses a request, after its body, so
+// that the client hears the answer.
+func S3Error(w http.ResponseWriter, r *http.Request, status int, code string) {
+	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(`<?xml version="1.0"?><Error><Code>` + code + `</Code><Message>made for a test</Message></Error>`))

@@ -37,3 +37,6 @@ const BlockBytes = blockBytes
 
 // SmallObject is the largest size that is read as a whole.
 const SmallObject = smallObject
+
+// Bucket is the store's bucket.
+func (s *Store) Bucket() string { return s.o.Bucket }
