@@ -54,7 +54,9 @@ func (s *Server) begin(e *execution) {
 	var ctx context.Context
 	ctx, e.cancel = context.WithCancel(s.ctx)
 	s.executions[e.id] = e
+	s.busy++
 	s.running.Go(func() {
+		defer s.work(-1)
 		defer e.cancel()
 		s.run(ctx, e)
 	})
@@ -101,10 +103,8 @@ func (s *Server) run(ctx context.Context, e *execution) {
 
 func (s *Server) ask(ctx context.Context, e *execution) (*result, error) {
 	if e.fault.Hold != nil {
-		select {
-		case <-e.fault.Hold:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := s.hold(ctx, e.fault.Hold); err != nil {
+			return nil, err
 		}
 	}
 	if e.fault.Fail != nil || e.fault.Cancel != "" {
@@ -116,6 +116,18 @@ func (s *Server) ask(ctx context.Context, e *execution) (*result, error) {
 	}
 	defer r.Release()
 	return collect(ctx, r)
+}
+
+// hold waits for a fault to let go.
+func (s *Server) hold(ctx context.Context, until <-chan struct{}) error {
+	s.work(-1)
+	defer s.work(1)
+	select {
+	case <-until:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // failureOf says whose mistake an engine's error is.

@@ -50,6 +50,8 @@ type Server struct {
 	running    sync.WaitGroup
 
 	mu         sync.Mutex
+	settled    *sync.Cond
+	busy       int // queries that the engine works on
 	executions map[string]*execution
 	tokens     map[string]*execution // by ClientRequestToken
 	faults     []*Fault
@@ -64,8 +66,27 @@ func New(o Options) *Server {
 		engine: o.Engine, workgroups: o.Workgroups, clock: o.Clock,
 		executions: map[string]*execution{}, tokens: map[string]*execution{}, throttles: map[string]*throttle{}, calls: map[string]int{},
 	}
+	s.settled = sync.NewCond(&s.mu)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
+}
+
+// Settle waits until the engine has done all that it can: what still runs is
+// held by a fault. A test whose clock moves by hand calls it before it moves.
+func (s *Server) Settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.busy > 0 {
+		s.settled.Wait()
+	}
+}
+
+// work counts the queries that the engine works on.
+func (s *Server) work(change int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy += change
+	s.settled.Broadcast()
 }
 
 // Close stops all queries and waits for them.

@@ -76,7 +76,9 @@ func NewQuerier(cfg aws.Config, o QuerierOptions) *Querier {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
-	return &Querier{api: athena.NewFromConfig(cfg), o: o}
+	// patiently repeats, by the clock given; two layers of it would multiply.
+	api := athena.NewFromConfig(cfg, func(c *athena.Options) { c.Retryer = aws.NopRetryer{} })
+	return &Querier{api: api, o: o}
 }
 
 // sleep waits, or until ctx ends.
