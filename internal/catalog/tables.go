@@ -13,8 +13,8 @@ const Until = "NOW+1DAY"
 
 // Place says where a lake lies and which of its days are looked for.
 type Place struct {
-	// Location is the address of the lake's folder, without a slash at its end,
-	// like s3://bucket/lake or local:///folder.
+	// Location is the address of the lake's folder with a slash at its end, like
+	// s3://bucket/lake/ or local:///folder/.
 	Location string
 	// First and Last are dates like 2026-01-01. Files of other days are not
 	// seen. Last is Until when it is empty.
@@ -32,7 +32,7 @@ func (p Place) last() string {
 // those of the views, which have each record once.
 func TableName(table string) string { return table + "_all" }
 
-func (p Place) folder(table string) string { return p.Location + "/" + table + "/" }
+func (p Place) folder(table string) string { return p.Location + table + "/" }
 
 func (p Place) template(table string) string { return p.folder(table) + "tier=${tier}/dt=${dt}/" }
 

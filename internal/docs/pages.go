@@ -26,6 +26,9 @@ func pages() []page {
 		{"docs/cli.md", cli},
 		{"schemas/envelope.json", envelopeSchema},
 		{"schemas/config.json", configSchema},
+		{"schemas/athena/tables.sql", athenaTables},
+		{"schemas/athena/views.sql", athenaViews},
+		{"infra/catalog.yaml", athenaTemplate},
 	}
 }
 

@@ -128,7 +128,7 @@ func (m *Metric) statement(product config.Product, p Params) (string, *calendar,
 	if err != nil {
 		return "", nil, nil, err
 	}
-	stmt, err := render(m, cal, p.TZ, by, product)
+	stmt, err := render(m, cal.when(p.TZ), by, product)
 	return stmt, cal, by, err
 }
 

@@ -11,16 +11,31 @@ import (
 	"upshot.dev/upshot/pipeline/fault"
 )
 
-// render makes the statement: parameters as typed literals, dimensions in
-// place of the macros, and before it the relations that the text names.
-func render(m *Metric, c *calendar, tz string, by []string, p config.Product) (string, error) {
+// when is the time that a statement is about, as SQL: the parameters by name,
+// and the relations of its periods and days.
+type when struct {
+	params        map[string]string
+	periods, days func() string
+}
+
+// when is the calendar as SQL, with dates and moments as literals.
+func (c *calendar) when(tz string) when {
+	return when{
+		params: map[string]string{
+			":from": date(c.from), ":to": date(c.to), ":tz": literal(tz), ":grain": literal(c.grain),
+			":dt_from": date(c.dtFrom()), ":dt_to": date(c.dtTo()),
+		},
+		periods: c.periodsSQL,
+		days:    c.daysSQL,
+	}
+}
+
+// render makes the statement: parameters in their places, dimensions in place
+// of the macros, and before it the relations that the text names.
+func render(m *Metric, s when, by []string, p config.Product) (string, error) {
 	ts, err := tokens(m.SQL)
 	if err != nil {
 		return "", fault.Permanentf("metric %s: %w", m.Name, err)
-	}
-	params := map[string]string{
-		":from": date(c.from), ":to": date(c.to), ":tz": literal(tz), ":grain": literal(c.grain),
-		":dt_from": date(c.dtFrom()), ":dt_to": date(c.dtTo()),
 	}
 	uses := map[string]bool{}
 	var body strings.Builder
@@ -29,7 +44,7 @@ func render(m *Metric, c *calendar, tz string, by []string, p config.Product) (s
 	for _, t := range ts {
 		switch t.kind {
 		case parameter:
-			body.WriteString(params[t.text])
+			body.WriteString(s.params[t.text])
 		case macro:
 			body.WriteString(expand(t.args(), by))
 		case word:
@@ -45,7 +60,7 @@ func render(m *Metric, c *calendar, tz string, by []string, p config.Product) (s
 		begins = begins && (t.kind == space || t.kind == comment)
 	}
 	var with []string
-	for _, r := range relations(c, p) {
+	for _, r := range relations(s, p) {
 		if uses[r.name] {
 			with = append(with, r.name+r.columns+" AS (\n"+r.sql()+"\n)")
 		}
@@ -91,10 +106,10 @@ type relation struct {
 }
 
 // relations are all there are; each is written only into texts that name it.
-func relations(c *calendar, p config.Product) []relation {
+func relations(s when, p config.Product) []relation {
 	return []relation{
-		{"periods", "(period, starts, ends, partial, ended, seq)", c.periodsSQL},
-		{"days", "(dt, day, period, starts, ends)", c.daysSQL},
+		{"periods", "(period, starts, ends, partial, ended, seq)", s.periods},
+		{"days", "(dt, day, period, starts, ends)", s.days},
 		{"active_events", "", func() string { return activeSQL(p) }},
 		{"features", "(feature)", func() string { return featuresSQL(p) }},
 		{"feature_events", "", func() string { return featureEventsSQL(p) }},

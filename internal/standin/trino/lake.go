@@ -3,7 +3,6 @@ package trino
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -36,7 +35,7 @@ func (s *Server) OpenLake(ctx context.Context, dir string, days Days) (*Lake, er
 	}
 	l := &Lake{s: s, schema: fmt.Sprintf("lake%d", s.lakes.Add(1))}
 	place := catalog.Place{
-		Location: "local://" + (&url.URL{Path: filepath.ToSlash(abs)}).Path,
+		Location: "local://" + filepath.ToSlash(abs) + "/",
 		First:    days.First, Last: days.Last,
 	}
 	texts := []string{"CREATE SCHEMA " + l.schema}
