@@ -76,3 +76,11 @@ func httpClient() *awshttp.BuildableClient {
 			t.MaxIdleConnsPerHost = 32
 		})
 }
+
+// retryable says whether AWS means that the same call may succeed later:
+// throttling, faults of the service, broken connections. Some services tell
+// it with a status of 400, so the code decides and not the status.
+func retryable(err error) bool {
+	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary ||
+		retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
+}

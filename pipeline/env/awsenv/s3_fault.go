@@ -53,9 +53,11 @@ func (s *Store) explain(ctx context.Context, op, key string, err error) error {
 		return fault.Permanentf("%s: the KMS key of the object cannot be used: %w", doing, err)
 	case code == "ExpiredToken", code == "RequestTimeTooSkewed", code == codeConflict, code == codePrecondition, code == "BadDigest":
 		return fault.Retryf("%s: %w", doing, err)
+	case retryable(err):
+		return fault.Retryf("%s: %w", doing, err)
 	case status == http.StatusForbidden:
 		return fault.Permanentf("%s: denied; the role needs %s%s: %w", doing, actions[op], s.kmsActions(op), err)
-	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
+	case status >= 300 && status < 500:
 		return fault.Permanentf("%s: S3 refuses the request: %w", doing, err)
 	}
 	return fault.Retryf("%s: %w", doing, err)

@@ -85,6 +85,7 @@ func TestRefusals(t *testing.T) {
 		says   map[string][]string // by operation; "" is all
 	}{
 		{"throttled for too long", http.StatusServiceUnavailable, "SlowDown", fault.Retry, nil},
+		{"a timeout that comes as a bad request", http.StatusBadRequest, "RequestTimeout", fault.Retry, nil},
 		{"internal error", http.StatusInternalServerError, "InternalError", fault.Retry, nil},
 		{"denied", http.StatusForbidden, "AccessDenied", fault.Permanent, map[string][]string{
 			"open": {"s3:GetObject", "s3:ListBucket"}, "put": {"s3:PutObject"}, "put large": {"s3:PutObject"},
