@@ -16,7 +16,7 @@ var (
 	beforeStatement = regexp.MustCompile(`^(?:\s+|--[^\n]*(?:\n|$)|/\*(?s:.*?)\*/|\()+`)
 	statementWord   = regexp.MustCompile(`^[A-Za-z]+`)
 	// explainHead comes before a statement that is shown, or run by ANALYZE.
-	explainHead = regexp.MustCompile(`(?i)^EXPLAIN(?:\s+ANALYZE)?(?:\s+VERBOSE)?(?:\s*\([^)]*\))?\s`)
+	explainHead = regexp.MustCompile(`(?i)^EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s+VERBOSE\b)?(?:\s*\(\s*(?:TYPE|FORMAT)\b[^)]*\))?`)
 	readWords   = []string{"SELECT", "WITH", "VALUES", "TABLE", "DESCRIBE", "SHOW"}
 )
 
