@@ -66,10 +66,11 @@ func querierTypes(t *testing.T, q env.Querier) {
 	got := answer(t, q, `SELECT TRUE AS b, CAST(7 AS smallint) AS s, CAST(-7 AS integer) AS i, CAST(9223372036854775807 AS bigint) AS l,
   CAST(0.1 AS real) AS f, CAST('12.50' AS decimal(10, 2)) AS m, 25e-1 AS d, 'x' AS v, date '2026-11-01' AS day,
   timestamp '2026-11-01 23:59:59.999' AS at, timestamp '1969-12-31 23:59:59.001' AS before, CAST(count(*) AS bigint) AS n,
-  CAST(sum(k) AS bigint) AS total, with_timezone(timestamp '2026-11-01 10:00:00.5', 'UTC') AS moment
+  CAST(sum(k) AS bigint) AS total, with_timezone(timestamp '2026-11-01 10:00:00.5', 'UTC') AS moment,
+  to_utf8('hé') AS raw
 FROM (SELECT 1 AS k UNION ALL SELECT 2) AS x`)
-	want := `b:bool s:int64 i:int64 l:int64 f:float64 m:float64 d:float64 v:utf8 day:date32 at:timestamp[us] before:timestamp[us] n:int64 total:int64 moment:timestamp[us, tz=UTC]
-true|7|-7|9223372036854775807|0.10000000149011612|12.5|2.5|x|2026-11-01|2026-11-01T23:59:59.999|1969-12-31T23:59:59.001|2|3|2026-11-01T10:00:00.5
+	want := `b:bool s:int64 i:int64 l:int64 f:float64 m:float64 d:float64 v:utf8 day:date32 at:timestamp[us] before:timestamp[us] n:int64 total:int64 moment:timestamp[us, tz=UTC] raw:binary
+true|7|-7|9223372036854775807|0.10000000149011612|12.5|2.5|x|2026-11-01|2026-11-01T23:59:59.999|1969-12-31T23:59:59.001|2|3|2026-11-01T10:00:00.5|aMOp
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -37,7 +37,7 @@ CREATE MACRO year_of_week(d) AS isoyear(d);
 CREATE MACRO week_of_year(d) AS weekofyear(d);
 CREATE MACRO last_day_of_month(d) AS last_day(d);
 CREATE MACRO at_timezone(t, z) AS t AT TIME ZONE z;
-CREATE MACRO to_utf8(s) AS CAST(s AS BLOB);
+CREATE MACRO to_utf8(s) AS encode(s);
 CREATE MACRO md5(b) AS unhex(system.main.md5(b));
 CREATE MACRO sha256(b) AS unhex(system.main.sha256(b));
 CREATE MACRO to_hex(b) AS hex(b);
