@@ -58,25 +58,23 @@ func (w write) multipart(ctx context.Context, first []byte, body io.Reader) erro
 	return err
 }
 
-// send reads the body part by part and returns when all parts have arrived or
-// one has failed.
+// send reads the body part by part and returns when all parts have arrived, or
+// one has failed and the others are no longer on their way: S3 may keep a part
+// that arrives after its upload was aborted.
 func (u *upload) send(ctx context.Context, part []byte, body io.Reader) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	last := false
 	for len(part) > 0 && u.failed() == nil {
 		if len(u.parts) == maxParts {
 			u.fail(fault.Permanentf("the object has more than %d parts of %d bytes", maxParts, u.s.part))
 			break
 		}
-		u.start(ctx, cancel, part)
+		u.start(ctx, part)
 		if last {
 			break
 		}
 		var err error
 		if part, last, err = readPart(body, u.s.part); err != nil {
 			u.fail(fmt.Errorf("read the body: %w", err))
-			cancel() // the other parts are of no use
 		}
 	}
 	u.group.Wait()
@@ -84,7 +82,7 @@ func (u *upload) send(ctx context.Context, part []byte, body io.Reader) error {
 }
 
 // start uploads a part beside the others, as soon as there is a free slot.
-func (u *upload) start(ctx context.Context, cancel func(), part []byte) {
+func (u *upload) start(ctx context.Context, part []byte) {
 	u.crc = crc32.Update(u.crc, castagnoli, part)
 	u.slots <- struct{}{}
 	u.mu.Lock()
@@ -101,7 +99,6 @@ func (u *upload) start(ctx context.Context, cancel func(), part []byte) {
 		out, err := u.s.client.UploadPart(ctx, in)
 		if err != nil {
 			u.fail(err)
-			cancel()
 			return
 		}
 		u.mu.Lock()
