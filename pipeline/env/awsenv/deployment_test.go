@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"upshot.dev/upshot/internal/standin"
 	"upshot.dev/upshot/pipeline/env/awsenv"
 	"upshot.dev/upshot/pipeline/fault"
 )
@@ -103,5 +104,24 @@ func TestLoadWithoutRegion(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-west-1")
 	if cfg, err := awsenv.Load(t.Context()); err != nil || cfg.Region != "eu-west-1" {
 		t.Errorf("load: %v, %v", cfg.Region, err)
+	}
+}
+
+// TestLoadAsksTheEndpointsOfTheEnvironment is how a function finds the
+// stand-ins.
+func TestLoadAsksTheEndpointsOfTheEnvironment(t *testing.T) {
+	srv := standin.S3(t)
+	for _, v := range standin.Environ(srv.Endpoint) {
+		name, value, _ := strings.Cut(v, "=")
+		t.Setenv(name, value)
+	}
+	cfg, err := awsenv.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := awsenv.NewStore(cfg, awsenv.StoreOptions{Bucket: srv.Bucket(t, "environment"), Prefix: "lake/"})
+	put(t, s, "a", "x")
+	if got := get(t, s, "a"); got != "x" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -2,6 +2,7 @@ package awsenv_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -122,6 +123,24 @@ func TestPartsThatFail(t *testing.T) {
 		t.Errorf("%d MiB of the body were read after the end", read/mib)
 	}
 	noUploads(t, srv, s)
+}
+
+// TestCancelledUploads: a caller who leaves in the middle leaves no object.
+func TestCancelledUploads(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, _ := bucket(t, awsenv.StoreOptions{}, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Query().Get("partNumber") == "2" {
+			cancel()
+		}
+		next.ServeHTTP(w, r)
+	})
+	put(t, s, "k", "old")
+	if err := s.Put(ctx, "k", stream(noise(30*mib))); !errors.Is(err, context.Canceled) {
+		t.Errorf("put: %v", err)
+	}
+	if got := get(t, s, "k"); got != "old" {
+		t.Errorf("%d bytes stand where the old content should", len(got))
+	}
 }
 
 type zeros struct{}

@@ -73,7 +73,7 @@ func (u *upload) send(ctx context.Context, part []byte, body io.Reader) error {
 			break
 		}
 		var err error
-		if part, last, err = readPart(body, u.s.part); err != nil {
+		if part, last, err = readPart(body, u.s.part, u.s.part); err != nil {
 			u.fail(fmt.Errorf("read the body: %w", err))
 		}
 	}

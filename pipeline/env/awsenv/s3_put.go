@@ -49,7 +49,11 @@ func (s *Store) write(ctx context.Context, op, key string, body io.Reader) error
 		return fmt.Errorf("%s %s: %w", op, s.name(key), err)
 	}
 	w := write{s: s, op: op, key: key, token: s.token()}
-	first, last, err := readPart(body, s.part)
+	size := 0
+	if b, ok := body.(interface{ Len() int }); ok { // as those in memory say
+		size = b.Len()
+	}
+	first, last, err := readPart(body, s.part, size)
 	if err != nil {
 		return fmt.Errorf("%s %s: read the body: %w", op, s.name(key), err)
 	}
@@ -103,13 +107,11 @@ func (w write) settle(ctx context.Context, err error) error {
 	return w.s.explain(ctx, w.op, w.key, err)
 }
 
-// readPart reads up to n bytes and says whether the body ended with them. A
-// body that says its length, as those in memory do, is not copied twice.
-func readPart(body io.Reader, n int) (part []byte, last bool, err error) {
+// readPart reads up to n bytes and says whether the body ended with them. It
+// makes room for the expected number at once.
+func readPart(body io.Reader, n, expected int) (part []byte, last bool, err error) {
 	var buf bytes.Buffer
-	if b, ok := body.(interface{ Len() int }); ok {
-		buf.Grow(min(b.Len(), n) + bytes.MinRead)
-	}
+	buf.Grow(min(expected, n) + bytes.MinRead)
 	_, err = io.CopyN(&buf, body, int64(n))
 	if errors.Is(err, io.EOF) {
 		return buf.Bytes(), true, nil
