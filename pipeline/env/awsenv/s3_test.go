@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/awsenv"
 	"upshot.dev/upshot/pipeline/env/envtest"
+	"upshot.dev/upshot/pipeline/fault"
 )
 
 // TestStore runs the suite that every store passes against an S3 server.
@@ -170,5 +172,37 @@ func TestEncryption(t *testing.T) {
 	put(t, s, "large", strings.Repeat("x", 6<<20))
 	if named.Load() != 2 {
 		t.Errorf("the key was named in %d writes, want 2", named.Load())
+	}
+}
+
+// TestForeignListings: what others put into the bucket is passed over, and a
+// bucket that does not list in order, as directory buckets do not, is refused:
+// stages merge listings.
+func TestForeignListings(t *testing.T) {
+	list := func(names ...string) (got []string, err error) {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `<ListBucketResult><IsTruncated>false</IsTruncated>`)
+			for _, name := range names {
+				_, _ = fmt.Fprintf(w, `<Contents><Key>lake/%s</Key><Size>1</Size><LastModified>2026-11-01T12:00:00.000Z</LastModified></Contents>`, name)
+			}
+			_, _ = io.WriteString(w, `</ListBucketResult>`)
+		}))
+		defer srv.Close()
+		s := awsenv.NewStore(standin.Config(t, standin.Endpoint{Service: "S3", URL: srv.URL}), awsenv.StoreOptions{Bucket: "acme", Prefix: "lake/"})
+		for info, err := range s.List(t.Context(), "") {
+			if err != nil {
+				return got, err
+			}
+			got = append(got, info.Key)
+		}
+		return got, nil
+	}
+	got, err := list("", ".hidden/x", "a/", "a/b", "c//d", "e")
+	if diff := cmp.Diff([]string{"a/b", "e"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	got, err = list("b", "a")
+	if !fault.Is(err, fault.Permanent) || !strings.Contains(err.Error(), "general purpose bucket") || len(got) != 1 {
+		t.Errorf("out of order: %q, %v", got, err)
 	}
 }
