@@ -226,3 +226,34 @@ func TestTypes(t *testing.T) {
 		}
 	}
 }
+
+// TestDictionary: every column of every table and view has a line with a
+// meaning and an example; a column that nobody explained stops make docs.
+func TestDictionary(t *testing.T) {
+	columns := described(t)
+	page, err := Dictionary(columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, v := range Views() {
+		if v.People {
+			want += len(columns[v.Name])
+		}
+	}
+	for _, table := range lake.Tables() {
+		want += len(lake.Columns(table)) + 2
+	}
+	if got := strings.Count(string(page), "\n| `"); got != want {
+		t.Errorf("%d columns are explained, want %d", got, want)
+	}
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "| `") && (strings.Contains(line, "|  |") || strings.Count(strings.ReplaceAll(line, `\|`, ""), "|") != 5) {
+			t.Errorf("half explained: %s", line)
+		}
+	}
+	columns["events"] = append(columns["events"], lake.Column{Name: "mystery", Type: "varchar"})
+	if _, err := Dictionary(columns); err == nil || !strings.Contains(err.Error(), "mystery") {
+		t.Errorf("an unexplained column gives %v", err)
+	}
+}

@@ -37,3 +37,12 @@ func athenaTemplate() ([]byte, error) {
 func athenaTables() ([]byte, error) { return catalog.Tables(), nil }
 
 func athenaViews() ([]byte, error) { return catalog.ViewStatements(), nil }
+
+// dictionary is the page of every table, view and column.
+func dictionary() ([]byte, error) {
+	c, err := described()
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Dictionary(c)
+}

@@ -22,6 +22,7 @@ func pages() []page {
 		{"docs/sources.md", sources},
 		{"docs/metrics.md", metrics},
 		{"docs/views.md", views},
+		{"docs/data-dictionary.md", dictionary},
 		{"docs/themes.md", themes},
 		{"docs/cli.md", cli},
 		{"schemas/envelope.json", envelopeSchema},

@@ -150,14 +150,13 @@ FROM (
   SELECT key, key_kind, user_key, occurred_at, event_id,
     row_number() OVER (PARTITION BY key_kind, key ORDER BY occurred_at, event_id, source, user_key) AS place
   FROM (
-    SELECT email_key AS key, 'email' AS key_kind, user_key, occurred_at, event_id, source
-    FROM links_all
-    WHERE email_key IS NOT NULL AND user_key IS NOT NULL
-    UNION ALL
-    SELECT anonymous_key AS key, 'anonymous' AS key_kind, user_key, occurred_at, event_id, source
-    FROM links_all
-    WHERE anonymous_key IS NOT NULL AND user_key IS NOT NULL
+    SELECT CASE k.key_kind WHEN 'email' THEN l.email_key ELSE l.anonymous_key END AS key,
+      k.key_kind, l.user_key, l.occurred_at, l.event_id, l.source
+    FROM links_all AS l
+    CROSS JOIN (VALUES ('email'), ('anonymous')) AS k(key_kind)
+    WHERE l.user_key IS NOT NULL
   ) AS pairs
+  WHERE key IS NOT NULL
 ) AS ranked
 WHERE place = 1;
 
