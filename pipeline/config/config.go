@@ -24,8 +24,9 @@ type Config struct {
 	// Location is Timezone, loaded.
 	Location *time.Location `yaml:"-"`
 
-	lines index
-	file  string
+	lines  index
+	file   string
+	packed bool // secrets are elsewhere
 }
 
 // Source is one configured sender; its key in Config.Sources is {name} in

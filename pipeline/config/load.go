@@ -36,10 +36,26 @@ func Load(file string, lookup func(string) (string, bool)) (*Config, error) {
 	return Parse(file, data, lookup)
 }
 
+// LoadPacked is Load for a configuration that is packed with the code of a
+// function, where secrets are elsewhere: sources need none, the identity key
+// may be missing, and where one of these, or the way mail leaves, is written as
+// ${NAME}, it counts as missing. So one file serves a machine and AWS.
+func LoadPacked(file string, lookup func(string) (string, bool)) (*Config, error) {
+	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fault.Invalidf("read the configuration: %w", err)
+	}
+	return parse(file, data, lookup, true)
+}
+
 // Parse is Load for a file that was read already; file is for messages, and
 // its folder is where relative paths start.
 func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
-	c := &Config{file: file, Dir: filepath.Dir(file)}
+	return parse(file, data, lookup, false)
+}
+
+func parse(file string, data []byte, lookup func(string) (string, bool), packed bool) (*Config, error) {
+	c := &Config{file: file, Dir: filepath.Dir(file), packed: packed}
 	if len(data) > maxSize {
 		return nil, fault.Invalidf("%s is larger than %d bytes", file, maxSize)
 	}
@@ -48,6 +64,9 @@ func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Confi
 		return nil, fault.Invalidf("%s: %w", file, err)
 	}
 	faults := &faults{file: file}
+	if packed {
+		withoutSecrets(&doc)
+	}
 	expand(&doc, lookup, faults)
 	c.lines = indexOf(&doc)
 	if err := doc.Load(c, yaml.WithKnownFields()); err != nil {
@@ -218,7 +237,7 @@ func (c *Config) check(f *faults) {
 		bad([]string{"timezone"}, "%q is no IANA time zone like Europe/Berlin", c.Timezone)
 	}
 	c.Location = loc
-	if c.IdentityKey == "" {
+	if c.IdentityKey == "" && !c.packed {
 		bad([]string{"identity_key"}, "is required: a long random text that never changes, best as ${UPSHOT_IDENTITY_KEY}")
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
@@ -243,7 +262,7 @@ func (c *Config) checkSources(bad reportFunc) {
 		if (s.Type == "") == (s.Mapping == "") {
 			bad(path, "needs either a type or a mapping file")
 		}
-		if len(s.Secrets) == 0 {
+		if len(s.Secrets) == 0 && !c.packed {
 			bad(path, "needs secrets: without one every delivery is refused")
 		}
 		for i, secret := range s.Secrets {
