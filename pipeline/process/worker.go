@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"upshot.dev/upshot/pipeline/env"
-	"upshot.dev/upshot/pipeline/fault"
 )
 
 // Queue is what a Worker needs of the queue.
@@ -91,29 +90,18 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 	return n + careful, errors.Join(err, suspectErr)
 }
 
-// run processes one batch, deletes what is finished and releases what failed.
-// A batch that fails because of what is in it is halved until the delivery at
-// fault stands alone; that one is set aside.
+// run processes one batch, deletes what is finished, sets aside what can never
+// be, and releases the rest.
 func (w *Worker) run(ctx context.Context, msgs []env.Message) (int, error) {
 	if len(msgs) == 0 {
 		return 0, nil
 	}
-	res, err := w.Processor.Process(ctx, msgs)
-	switch {
-	case err == nil:
-		return w.finish(ctx, msgs, res.Poison)
-	case !fault.Is(err, fault.Permanent) && !fault.Is(err, fault.Invalid):
-		return 0, w.release(ctx, msgs, err)
-	case len(msgs) == 1:
-		if err := w.setAside(ctx, msgs[0].ID, err.Error()); err != nil {
-			return 0, err
-		}
-		return 1, nil
+	o := w.Processor.Batch(ctx, msgs)
+	n, err := w.finish(ctx, o.Finished, o.Failed)
+	if len(o.Again) > 0 {
+		err = errors.Join(err, w.release(ctx, o.Again, o.Err))
 	}
-	half := len(msgs) / 2
-	n, err := w.run(ctx, msgs[:half])
-	m, rest := w.run(ctx, msgs[half:])
-	return n + m, errors.Join(err, rest)
+	return n, err
 }
 
 // finish deletes what is in the lake and sets the poison aside.
@@ -123,7 +111,10 @@ func (w *Worker) finish(ctx context.Context, msgs []env.Message, poison []Poison
 			return 0, err
 		}
 	}
-	ids := make([]string, len(msgs)) // those set aside are not in the queue any more
+	if len(msgs) == 0 {
+		return len(poison), nil
+	}
+	ids := make([]string, len(msgs))
 	for i, m := range msgs {
 		ids[i] = m.ID
 	}
@@ -131,7 +122,7 @@ func (w *Worker) finish(ctx context.Context, msgs []env.Message, poison []Poison
 	if err := w.Queue.Delete(context.WithoutCancel(ctx), ids...); err != nil {
 		return 0, fmt.Errorf("delete %d finished deliveries: %w", len(ids), err)
 	}
-	return len(msgs), nil
+	return len(msgs) + len(poison), nil
 }
 
 // release gives deliveries back after a failure that is not theirs. The more
