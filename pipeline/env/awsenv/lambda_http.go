@@ -6,195 +6,173 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
+	"upshot.dev/upshot/pipeline/fault"
 )
 
-// maxAnswer is what Lambda passes on of a function's answer; base64 makes a
-// body a third longer, and the headers need room.
-const maxAnswer = 4 << 20
+const wantHTTP = "events of an HTTP API with PayloadFormatVersion 2.0 or of a function URL"
 
-// StartHTTP serves h as a Lambda function behind an HTTP API (payload format
-// 2.0) or a function URL. It does not return.
-func StartHTTP(h http.Handler, log *slog.Logger) { lambda.Start(HTTPHandler(h, log)) }
+// StartHTTP serves h on Lambda behind an HTTP API or a function URL. It does not
+// return. See HTTPHandler.
+func StartHTTP(h http.Handler, log *slog.Logger) { start(HTTPHandler(h, log)) }
 
-// HTTPHandler turns events of an HTTP API or a function URL into requests. The
-// path and the query reach h byte for byte as the client sent them, and so does
-// the body: signatures are computed over them. What is no such event is
-// answered 400 where the caller may be a gateway, and is an error otherwise. A
-// panic of h is a 500 and a line in the log that does not hold its value, which
-// may be part of a payload.
-func HTTPHandler(h http.Handler, log *slog.Logger) func(context.Context, json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
-	return func(ctx context.Context, raw json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
-		var e events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &e); err != nil || e.Version != "2.0" || e.RequestContext.HTTP.Method == "" {
-			return foreignEvent(ctx, raw, log)
+// HTTPHandler answers events of an HTTP API (payload format 2.0) and of a
+// function URL by h.
+//
+// h sees the request as it was sent where the event tells it: the body byte
+// for byte, the query as it stood in the URL, the headers (several of a name
+// joined by commas, as the gateway does), the cookies, the caller's address.
+// The path of a function URL is the sender's; an HTTP API decodes the path
+// before it makes the event. The name of a stage other than $default, which an
+// HTTP API puts before the path, is taken away: RequestURI still has it.
+//
+// The context of the request ends a little before the function's time does. A
+// body that is marked as base64 and is not is answered 400. A panic of h is a
+// plain 500. An answer that Lambda cannot carry (above 6 MB) becomes a 500. All
+// three leave a line in log, without any content. An event of any other kind is
+// a fault of kind Invalid, which the gateway answers with 502: the sender will
+// try again.
+func HTTPHandler(h http.Handler, log *slog.Logger) Function {
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		e, ok := readHTTPEvent(event)
+		if !ok {
+			return nil, misdirected(ctx, log, event, wantHTTP)
 		}
-		req, err := request(ctx, &e)
+		log := log.With("request", e.Context.RequestID)
+		ctx, cancel := withMargin(ctx)
+		defer cancel()
+		w := &response{header: http.Header{}}
+		r, err := e.request(ctx)
 		if err != nil {
-			log.WarnContext(ctx, "request refused", "request_id", e.RequestContext.RequestID, "err", err)
-			return plain(http.StatusBadRequest, err.Error()), nil
+			log.WarnContext(ctx, "refused a request", "reason", err.Error())
+			http.Error(w, "the body cannot be read", http.StatusBadRequest)
+			return w.encode()
 		}
-		return serve(ctx, h, req, e.RequestContext.RequestID, log), nil
+		err = guard(ctx, log, func() error { h.ServeHTTP(w, r); return nil })
+		if errors.Is(err, http.ErrAbortHandler) {
+			return nil, fault.Retryf("the handler ended the connection")
+		}
+		if err != nil {
+			w = failure()
+		}
+		return w.encodeWithin(ctx, log)
 	}
 }
 
-// foreignEvent refuses an event of another shape. Gateways of other kinds pass
-// a status on; a direct invocation gets an error.
-func foreignEvent(ctx context.Context, raw json.RawMessage, log *slog.Logger) (events.APIGatewayV2HTTPResponse, error) {
-	var other struct {
-		HTTPMethod     string          `json:"httpMethod"`
-		RequestContext json.RawMessage `json:"requestContext"`
-	}
-	const want = "this function takes events of an HTTP API or a function URL, payload format 2.0"
-	if err := json.Unmarshal(raw, &other); err == nil && other.HTTPMethod != "" {
-		log.ErrorContext(ctx, "event of another shape refused", "shape", "REST API (payload format 1.0) or load balancer", "bytes", len(raw))
-		return plain(http.StatusBadRequest, want+"; the gateway sends format 1.0"), nil
-	}
-	log.ErrorContext(ctx, "event of another shape refused", "shape", "unknown", "bytes", len(raw))
-	return events.APIGatewayV2HTTPResponse{}, errors.New(want)
+// failure is the answer that tells nothing but that this side failed.
+func failure() *response {
+	w := &response{header: http.Header{}}
+	http.Error(w, "internal error", http.StatusInternalServerError)
+	return w
 }
 
-func plain(status int, text string) events.APIGatewayV2HTTPResponse {
-	b, _ := json.Marshal(map[string]string{"error": text})
-	return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(b)}
+// httpEvent is what is read of an event of version 2.0.
+type httpEvent struct {
+	Version  string            `json:"version"`
+	RawPath  string            `json:"rawPath"`
+	RawQuery string            `json:"rawQueryString"`
+	Cookies  []string          `json:"cookies"`
+	Headers  map[string]string `json:"headers"`
+	Body     string            `json:"body"`
+	Base64   bool              `json:"isBase64Encoded"`
+	Context  struct {
+		Stage     string `json:"stage"`
+		RequestID string `json:"requestId"`
+		Domain    string `json:"domainName"`
+		HTTP      struct {
+			Method   string `json:"method"`
+			Protocol string `json:"protocol"`
+			SourceIP string `json:"sourceIp"`
+		} `json:"http"`
+	} `json:"requestContext"`
 }
 
-// request is the event as an HTTP request.
-func request(ctx context.Context, e *events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+func readHTTPEvent(event []byte) (httpEvent, bool) {
+	var e httpEvent
+	if err := json.Unmarshal(event, &e); err != nil {
+		return e, false
+	}
+	return e, e.Version == "2.0" && e.Context.HTTP.Method != ""
+}
+
+// request is the event as a server's request.
+func (e httpEvent) request(ctx context.Context) (*http.Request, error) {
 	body := []byte(e.Body)
-	if e.IsBase64Encoded {
+	if e.Base64 {
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
 			return nil, errors.New("the event says that its body is base64, and it is not")
 		}
 	}
-	target := stagePath(e)
-	if e.RawQueryString != "" {
-		target += "?" + e.RawQueryString
+	header := e.header()
+	r := &http.Request{
+		Method: e.Context.HTTP.Method,
+		URL:    e.url(),
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        header,
+		Body:          http.NoBody,
+		ContentLength: int64(len(body)),
+		Host:          header.Get("Host"),
+		RemoteAddr:    net.JoinHostPort(e.Context.HTTP.SourceIP, "0"),
+		RequestURI:    e.RawPath,
 	}
-	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		return nil, fmt.Errorf("the path cannot be read: %w", err)
+	if major, minor, ok := http.ParseHTTPVersion(e.Context.HTTP.Protocol); ok {
+		r.Proto, r.ProtoMajor, r.ProtoMinor = e.Context.HTTP.Protocol, major, minor
 	}
-	req, err := http.NewRequestWithContext(ctx, e.RequestContext.HTTP.Method, "/", bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("the request cannot be read: %w", err)
+	header.Del("Host") // as a server does
+	if r.Host == "" {
+		r.Host = e.Context.Domain
 	}
-	req.URL, req.RequestURI = u, target
-	for k, v := range e.Headers {
-		// Several headers of one name come joined by a comma.
-		req.Header.Set(k, v)
+	if e.RawQuery != "" {
+		r.RequestURI += "?" + e.RawQuery
 	}
-	if len(e.Cookies) > 0 {
-		req.Header.Set("Cookie", strings.Join(e.Cookies, "; "))
+	if len(body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	req.Host = e.RequestContext.DomainName
-	if host := req.Header.Get("Host"); host != "" {
-		req.Host = host
-		req.Header.Del("Host")
-	}
-	req.RemoteAddr = e.RequestContext.HTTP.SourceIP
-	if strings.Contains(req.RemoteAddr, ":") {
-		req.RemoteAddr = "[" + req.RemoteAddr + "]"
-	}
-	req.RemoteAddr += ":0"
-	if p := e.RequestContext.HTTP.Protocol; p != "" {
-		req.Proto = p
-	}
-	// What the client said, as a server would show it: a body that a proxy cut
-	// off must not look whole.
-	req.ContentLength = int64(len(body))
-	return req, nil
+	return r.WithContext(ctx), nil
 }
 
-// stagePath is the path as the client sent it, without the name of the stage:
-// a gateway puts that before it, for every stage but $default.
-func stagePath(e *events.APIGatewayV2HTTPRequest) string {
-	path := e.RawPath
-	if path == "" {
-		path = e.RequestContext.HTTP.Path
+// header makes the event's headers a server's. Names come in any case; those
+// that differ only in it are put together in a fixed order.
+func (e httpEvent) header() http.Header {
+	h := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		h.Add(name, e.Headers[name])
 	}
-	if stage := e.RequestContext.Stage; stage != "" && stage != "$default" {
+	if len(e.Cookies) > 0 {
+		h.Set("Cookie", strings.Join(e.Cookies, "; "))
+	}
+	// Neither kind of front speaks anything but TLS.
+	if h.Get("X-Forwarded-Proto") == "" {
+		h.Set("X-Forwarded-Proto", "https")
+	}
+	return h
+}
+
+// url is the path without the stage, and the query as it came.
+func (e httpEvent) url() *url.URL {
+	path := e.RawPath
+	if stage := e.Context.Stage; stage != "" && stage != "$default" {
 		if rest, ok := strings.CutPrefix(path, "/"+stage); ok && (rest == "" || rest[0] == '/') {
 			path = rest
 		}
 	}
-	if path == "" || path[0] != '/' {
-		path = "/" + path
+	if path == "" {
+		path = "/"
 	}
-	return path
-}
-
-// serve runs h and gathers what it answers.
-func serve(ctx context.Context, h http.Handler, req *http.Request, id string, log *slog.Logger) (out events.APIGatewayV2HTTPResponse) {
-	defer func() {
-		if p := recover(); p != nil {
-			log.ErrorContext(ctx, "the handler panicked", "request_id", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			out = plain(http.StatusInternalServerError, "internal error")
-		}
-	}()
-	w := &answerWriter{header: http.Header{}}
-	h.ServeHTTP(w, req)
-	if w.body.Len() > maxAnswer {
-		log.ErrorContext(ctx, "the answer is too long", "request_id", id, "bytes", w.body.Len(), "limit", maxAnswer)
-		return plain(http.StatusInternalServerError, "the answer is longer than "+strconv.Itoa(maxAnswer)+" bytes")
-	}
-	return w.answer()
-}
-
-// answerWriter keeps an answer. It never holds more than a little over
-// maxAnswer.
-type answerWriter struct {
-	status int
-	header http.Header
-	sent   http.Header // as it was when the status was written
-	body   bytes.Buffer
-}
-
-// Header is that of the answer.
-func (w *answerWriter) Header() http.Header { return w.header }
-
-// WriteHeader keeps the first final status.
-func (w *answerWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK {
-		w.status, w.sent = status, w.header.Clone()
-	}
-}
-
-// Write keeps the bytes.
-func (w *answerWriter) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	if w.body.Len() > maxAnswer {
-		return len(b), nil
-	}
-	return w.body.Write(b)
-}
-
-// answer is the response in the payload format 2.0: several headers of one name
-// are joined, cookies have a list of their own, a body that is no text is
-// base64.
-func (w *answerWriter) answer() events.APIGatewayV2HTTPResponse {
-	w.WriteHeader(http.StatusOK)
-	out := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: map[string]string{}, Cookies: w.sent.Values("Set-Cookie")}
-	for k, v := range w.sent {
-		if k != "Set-Cookie" {
-			out.Headers[k] = strings.Join(v, ", ")
+	u := &url.URL{Path: path, RawQuery: e.RawQuery}
+	if strings.Contains(e.Context.Domain, ".lambda-url.") {
+		if plain, err := url.PathUnescape(path); err == nil {
+			u.Path, u.RawPath = plain, path
 		}
 	}
-	if b := w.body.Bytes(); w.sent.Get("Content-Encoding") != "" || !utf8.Valid(b) {
-		out.Body, out.IsBase64Encoded = base64.StdEncoding.EncodeToString(b), true
-	} else {
-		out.Body = string(b)
-	}
-	return out
+	return u
 }

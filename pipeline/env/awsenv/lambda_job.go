@@ -1,114 +1,69 @@
 package awsenv
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
-
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"upshot.dev/upshot/pipeline/fault"
 )
 
+const wantJob = `a schedule's input, {"name": "weekly", "scheduled": "2026-11-02T07:00:00Z"}, or {} for a run by hand`
+
 // Job is one scheduled run, as template.yaml writes it into the schedule's
 // input: {"name": "weekly", "scheduled": "<aws.scheduler.scheduled-time>"}.
 type Job struct {
-	Name      string    `json:"name"`
-	Scheduled time.Time `json:"scheduled"` // when it was due; zero for a run by hand
+	Name      string          `json:"name"`
+	Scheduled time.Time       `json:"scheduled"` // when it was due; zero for a run by hand
+	Input     json.RawMessage `json:"input"`     // for the job itself; nil when there is none
 }
 
 // StartJob serves f as a Lambda function that a schedule invokes. It does not
-// return.
+// return. See JobHandler.
 func StartJob(f func(context.Context, Job) (any, error), log *slog.Logger) {
-	lambda.Start(JobHandler(f, log))
+	start(JobHandler(f, log))
 }
 
-// JobHandler reads the schedule's input, which may be empty for a run by hand.
-// An error of f fails the invocation, so that the schedule tries again. f is
-// told to stop shortly before the function's end.
-func JobHandler(f func(context.Context, Job) (any, error), log *slog.Logger) func(context.Context, json.RawMessage) (any, error) {
-	return func(ctx context.Context, raw json.RawMessage) (out any, err error) {
-		var job Job
-		if len(raw) > 0 && string(raw) != "null" {
-			if err := json.Unmarshal(raw, &job); err != nil {
-				return nil, fault.Invalidf(`this function takes {"name": "...", "scheduled": "2026-11-02T07:00:00Z"} or nothing: %w`, err)
-			}
+// JobHandler reads the schedule's input, which may be empty for a run by hand,
+// and answers what f returns as JSON. An error or a panic of f fails the
+// invocation, so that the schedule tries again. The context of f ends a little
+// before the function's time does. An event of any other kind is a fault of
+// kind Invalid.
+func JobHandler(f func(context.Context, Job) (any, error), log *slog.Logger) Function {
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		job, ok := readJob(event)
+		if !ok {
+			return nil, misdirected(ctx, log, event, wantJob)
 		}
-		if deadline, ok := ctx.Deadline(); ok {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
-			defer cancel()
-		}
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("panic of type %T:\n%s", p, debug.Stack())
-			}
-			if err != nil {
-				log.ErrorContext(ctx, "scheduled work failed", "name", job.Name, "kind", fault.KindOf(err).String(), "err", err)
-			}
-		}()
-		return f(ctx, job)
-	}
-}
-
-// Hook is CodeDeploy's question whether traffic may move. Both ids are empty
-// when the function is invoked by hand or by a schedule.
-type Hook struct {
-	DeploymentID string `json:"DeploymentId"`
-	ExecutionID  string `json:"LifecycleEventHookExecutionId"`
-}
-
-// StartHook serves f as a Lambda function that CodeDeploy asks before it moves
-// traffic. It does not return.
-func StartHook(cfg aws.Config, f func(context.Context, Hook) error, log *slog.Logger) {
-	lambda.Start(HookHandler(cfg, f, log))
-}
-
-// HookHandler tells CodeDeploy the outcome of f: an error or a panic means that
-// the deployment goes back. Invoked by hand or by a schedule it returns the
-// error instead.
-func HookHandler(cfg aws.Config, f func(context.Context, Hook) error, log *slog.Logger) func(context.Context, Hook) error {
-	client := codedeploy.NewFromConfig(cfg)
-	return func(ctx context.Context, h Hook) error {
-		err := try(ctx, f, h)
-		if err != nil {
-			log.ErrorContext(ctx, "the smoke test failed", "deployment", h.DeploymentID, "err", err)
-		}
-		if h.ExecutionID == "" {
-			return err
-		}
-		status := types.LifecycleEventStatusSucceeded
-		if err != nil {
-			status = types.LifecycleEventStatusFailed
-		}
-		_, told := client.PutLifecycleEventHookExecutionStatus(context.WithoutCancel(ctx), &codedeploy.PutLifecycleEventHookExecutionStatusInput{
-			DeploymentId: &h.DeploymentID, LifecycleEventHookExecutionId: &h.ExecutionID, Status: status,
-		})
-		if told != nil {
-			told = fmt.Errorf("tell CodeDeploy (this needs codedeploy:PutLifecycleEventHookExecutionStatus): %w", told)
-		}
-		return errors.Join(err, told)
-	}
-}
-
-// try runs f so that there is time left to tell the outcome.
-func try(ctx context.Context, f func(context.Context, Hook) error, h Hook) (err error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		ctx, cancel := withMargin(ctx)
 		defer cancel()
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic of type %T:\n%s", p, debug.Stack())
+		var out []byte
+		err := guard(ctx, log, func() error {
+			result, err := f(ctx, job)
+			if err != nil {
+				return err
+			}
+			out, err = json.Marshal(result)
+			return err
+		})
+		if err != nil {
+			log.ErrorContext(ctx, "scheduled work failed", "name", job.Name, "kind", fault.KindOf(err).String(), "err", err.Error())
+			return nil, err
 		}
-	}()
-	return f(ctx, h)
+		return out, nil
+	}
+}
+
+// readJob reads a job strictly: an event of another service, which a wrong
+// trigger sends, must not be taken for a run by hand.
+func readJob(event []byte) (job Job, ok bool) {
+	event = bytes.TrimSpace(event)
+	if len(event) == 0 || string(event) == "null" {
+		return job, true
+	}
+	d := json.NewDecoder(bytes.NewReader(event))
+	d.DisallowUnknownFields()
+	return job, d.Decode(&job) == nil && !d.More() && event[0] == '{'
 }
