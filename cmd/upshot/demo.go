@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"upshot.dev/upshot/internal/wire"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env/localenv"
 	"upshot.dev/upshot/pipeline/fault"
@@ -91,7 +92,7 @@ func (cmd *demoCmd) open(a *app) (*demo, error) {
 	if d.store, err = store(c); err != nil {
 		return nil, err
 	}
-	srcs, err := sources(c)
+	srcs, err := wire.Sources(c)
 	if err != nil {
 		return nil, err
 	}
@@ -112,12 +113,12 @@ func (d *demo) say(format string, args ...any) {
 
 // deliver posts everything to the real handlers and processes it meanwhile.
 func (d *demo) deliver(ctx context.Context) error {
-	srcs, err := sources(d.c)
+	srcs, err := wire.Sources(d.c)
 	if err != nil {
 		return err
 	}
 	h, err := ingest.New(ingest.Options{
-		Sources: srcs, Secrets: secrets{d.c}, Queue: numbered{d.queue}, Gauge: d.queue,
+		Sources: srcs, Secrets: wire.Secrets{Config: d.c}, Queue: numbered{d.queue}, Gauge: d.queue,
 		Clock: d.a.now, Random: rand.Reader,
 	})
 	if err != nil {
@@ -170,7 +171,7 @@ func (d *demo) show(ctx context.Context, dir string) error {
 	}
 	defer func() { _ = q.Close() }()
 	d.say("computing the report")
-	r, err := d.a.build(ctx, d.c, q, report.Params{Period: "week", Now: d.company.End, TZ: d.c.Timezone})
+	r, err := d.a.reporter(d.c, q).Build(ctx, report.Params{Period: "week", Now: d.company.End, TZ: d.c.Timezone})
 	if err != nil {
 		return err
 	}

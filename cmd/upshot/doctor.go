@@ -17,6 +17,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"upshot.dev/upshot/internal/doctor"
+	"upshot.dev/upshot/internal/wire"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/localenv"
@@ -52,7 +53,7 @@ func (cmd *doctorCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if _, err := sources(c); err != nil {
+	if _, err := wire.Sources(c); err != nil {
 		return err
 	}
 	if _, err := os.Stat(c.Lake); err != nil {
@@ -101,7 +102,7 @@ func (a *app) localDeps(ctx context.Context, c *config.Config) (d doctor.Deps, d
 		return d, nil, err
 	}
 	d = doctor.Deps{
-		Clock: a.now, Random: rand.Reader, Sources: slices.Collect(maps.Keys(c.Sources)), Secrets: secrets{c},
+		Clock: a.now, Random: rand.Reader, Sources: slices.Collect(maps.Keys(c.Sources)), Secrets: wire.Secrets{Config: c},
 		Identity: func(context.Context) (string, error) { return a.identityIfAny(c) },
 		Store:    s, Why: map[string]string{},
 	}

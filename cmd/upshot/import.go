@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"upshot.dev/upshot/internal/wire"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/fault"
@@ -51,7 +52,7 @@ func (i *importCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	src, err := loadMapping(i.Map)
+	src, err := wire.Mapping(i.Map)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"upshot.dev/upshot/internal/wire"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/fault"
 	"upshot.dev/upshot/pipeline/source"
@@ -79,7 +80,7 @@ func (p *parseCmd) Run(a *app) error {
 
 func (p *parseCmd) lookup(c *config.Config) (*source.Source, error) {
 	if _, ok := c.Sources[p.Source]; ok {
-		all, err := sources(c)
+		all, err := wire.Sources(c)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +88,7 @@ func (p *parseCmd) lookup(c *config.Config) (*source.Source, error) {
 	}
 	src, ok := source.Lookup(p.Source)
 	if !ok {
-		return nil, fault.Invalidf("no source %q in the configuration, and no such type; types are %s", p.Source, strings.Join(types(), ", "))
+		return nil, fault.Invalidf("no source %q in the configuration, and no such type; types are %s", p.Source, strings.Join(wire.Types(), ", "))
 	}
 	return src, nil
 }

@@ -11,16 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"upshot.dev/upshot/internal/reporting"
 	"upshot.dev/upshot/pipeline/config"
-	"upshot.dev/upshot/pipeline/enrich"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/localenv"
 	"upshot.dev/upshot/pipeline/fault"
-	"upshot.dev/upshot/pipeline/metric"
-	"upshot.dev/upshot/pipeline/outbox"
 	"upshot.dev/upshot/pipeline/report"
 	"upshot.dev/upshot/pipeline/roadmap"
-	"upshot.dev/upshot/queries"
 )
 
 type reportCmd struct {
@@ -50,7 +47,7 @@ func (cmd *reportCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer func() { _ = q.Close() }()
-	r, err := a.build(ctx, c, q, report.Params{Period: cmd.Period, Ending: cmd.Ending, TZ: c.Timezone, Now: a.now.Now()})
+	r, err := a.reporter(c, q).Build(ctx, report.Params{Period: cmd.Period, Ending: cmd.Ending, TZ: c.Timezone, Now: a.now.Now()})
 	if err != nil {
 		return err
 	}
@@ -68,66 +65,21 @@ func (cmd *reportCmd) Run(ctx context.Context, a *app) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Reports)) {
 		conf := c.Reports[name]
 		if conf.Period == cmd.Period && len(conf.To) > 0 {
-			if err := a.mailReport(ctx, c, s, name, conf, r); err != nil {
+			sent, err := a.sender(c, s).Mail(ctx, c, name, r)
+			if err != nil {
 				return err
+			}
+			if !sent {
+				a.talk("the report of %s was mailed before", r.Period.From)
 			}
 		}
 	}
 	return nil
 }
 
-// build computes a report from the lake.
-func (a *app) build(ctx context.Context, c *config.Config, q env.Querier, p report.Params) (*report.Report, error) {
-	run, names, err := reportDeps(c, q)
-	if err != nil {
-		return nil, err
-	}
-	return report.Build(ctx, report.Deps{Run: run, Query: q, ThemeName: names, Progress: func(what string) { a.talk("  %s", what) }}, p)
-}
-
-// reportDeps are what reports and the roadmap ask: metrics by name, and the
-// names of themes.
-func reportDeps(c *config.Config, q env.Querier) (roadmap.Run, func(string) string, error) {
-	catalog, err := metric.Load(queries.Metrics())
-	if err != nil {
-		return nil, nil, err
-	}
-	e, err := enrich.New(enrich.Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	names := map[string]string{}
-	for _, t := range e.Taxonomy() {
-		names[t.ID] = t.Name
-	}
-	run := func(ctx context.Context, name string, p metric.Params) (*metric.Result, error) {
-		return catalog.Run(ctx, q, name, c.Product, p)
-	}
-	return run, func(id string) string { return names[id] }, nil
-}
-
-// reportFiles renders all forms of a report.
-func reportFiles(r *report.Report, c *config.Config, to []string) (map[string][]byte, error) {
-	from := c.Mail.From
-	if from == "" {
-		from = "Upshot <upshot@localhost>"
-	}
-	if len(to) == 0 {
-		to = []string{"you@localhost"}
-	}
-	files := map[string][]byte{}
-	var err error
-	if files["report.html"], err = r.HTML(); err != nil {
-		return nil, err
-	}
-	if files["report.md"], err = r.Markdown(); err != nil {
-		return nil, err
-	}
-	if files["report.json"], err = r.JSON(); err != nil {
-		return nil, err
-	}
-	files["report.eml"], err = r.Mail(report.Envelope{From: from, To: to})
-	return files, err
+// reporter asks the lake for reports.
+func (a *app) reporter(c *config.Config, q env.Querier) reporting.Reporter {
+	return reporting.Reporter{Config: c, Query: q, Progress: func(what string) { a.talk("  %s", what) }}
 }
 
 // writeReport writes the four files.
@@ -138,7 +90,7 @@ func (a *app) writeReport(r *report.Report, dir string, c *config.Config) error 
 			to = conf.To
 		}
 	}
-	files, err := reportFiles(r, c, to)
+	files, err := reporting.Files(r, c, to)
 	if err != nil {
 		return err
 	}
@@ -154,54 +106,22 @@ func (a *app) writeReport(r *report.Report, dir string, c *config.Config) error 
 }
 
 // scheduledReport makes the report of a slot, keeps it for GET /, and mails it.
-func (a *app) scheduledReport(ctx context.Context, c *config.Config, s env.Store, name string, conf config.Report, slot time.Time) error {
+func (a *app) scheduledReport(ctx context.Context, c *config.Config, s env.Store, name string, slot time.Time) error {
 	q, err := localenv.OpenQuerier(ctx, c.Lake, localenv.QuerierOptions{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = q.Close() }()
-	// slot is wall-clock time: the moment it stands for closes the period.
-	now := time.Date(slot.Year(), slot.Month(), slot.Day(), slot.Hour(), slot.Minute(), 0, 0, c.Location)
-	r, err := a.build(ctx, c, q, report.Params{Period: conf.Period, TZ: c.Timezone, Now: now})
-	if err != nil {
-		return err
+	from, sent, err := a.reporter(c, q).Scheduled(ctx, a.sender(c, s), name, slot)
+	if err == nil && !sent && len(c.Reports[name].To) > 0 {
+		a.talk("the report of %s was mailed before", from)
 	}
-	files, err := reportFiles(r, c, conf.To)
-	if err != nil {
-		return err
-	}
-	for _, dir := range []string{"reports/" + name + "/" + r.Period.From, "reports/latest"} {
-		for _, f := range []string{"report.json", "report.md", "report.eml", "report.html"} {
-			if err := s.Put(ctx, dir+"/"+f, bytes.NewReader(files[f])); err != nil {
-				return fmt.Errorf("keep the report: %w", err)
-			}
-		}
-	}
-	if len(conf.To) == 0 {
-		return nil
-	}
-	return a.mailReport(ctx, c, s, name, conf, r)
+	return err
 }
 
-// mailReport sends a report once per recipient's list and period.
-func (a *app) mailReport(ctx context.Context, c *config.Config, s env.Store, name string, conf config.Report, r *report.Report) error {
-	m, err := mailer(c)
-	if err != nil {
-		return err
-	}
-	raw, err := r.Mail(report.Envelope{From: c.Mail.From, To: conf.To})
-	if err != nil {
-		return err
-	}
-	box := &outbox.Outbox{Store: s, Mailer: m, Clock: a.now}
-	sent, err := box.Send(ctx, "report-"+name+"-"+r.Period.From, env.Mail{From: c.Mail.From, To: conf.To, Raw: raw})
-	if err != nil {
-		return fmt.Errorf("mail the report: %w", err)
-	}
-	if !sent {
-		a.talk("the report of %s was mailed before", r.Period.From)
-	}
-	return nil
+// sender keeps and mails reports.
+func (a *app) sender(c *config.Config, s env.Store) reporting.Sender {
+	return reporting.Sender{Store: s, Clock: a.now, Mailer: func() (env.Mailer, error) { return mailer(c) }}
 }
 
 // mailer is how mail leaves, as configured.
@@ -240,7 +160,7 @@ func (cmd *roadmapCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer func() { _ = q.Close() }()
-	run, names, err := reportDeps(c, q)
+	run, names, err := a.reporter(c, q).Metrics()
 	if err != nil {
 		return err
 	}

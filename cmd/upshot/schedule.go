@@ -13,6 +13,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"upshot.dev/upshot/internal/jobs"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/lake"
@@ -45,11 +46,15 @@ func newSchedule(a *app, c *config.Config, s env.Store, log *slog.Logger) *sched
 	now := a.now.Now()
 	j := &schedule{a: a, c: c, store: s, log: log, started: now, nextCompact: now.Add(compactEvery)}
 	j.compact = func(ctx context.Context) error {
-		_, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: compactGrace})
-		return err
+		return jobs.Run(ctx, s, a.now, "compact", func(ctx context.Context) error {
+			_, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: compactGrace})
+			return err
+		})
 	}
-	j.report = func(ctx context.Context, name string, r config.Report, slot time.Time) error {
-		return a.scheduledReport(ctx, c, s, name, r, slot)
+	j.report = func(ctx context.Context, name string, _ config.Report, slot time.Time) error {
+		return jobs.Run(ctx, s, a.now, "report-"+name, func(ctx context.Context) error {
+			return a.scheduledReport(ctx, c, s, name, slot)
+		})
 	}
 	return j
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"upshot.dev/upshot/internal/wire"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env/localenv"
 	"upshot.dev/upshot/pipeline/fault"
@@ -80,7 +81,7 @@ type server struct {
 
 // startServer wires everything and opens the port; nothing runs yet.
 func (a *app) startServer(c *config.Config) (_ *server, err error) {
-	srcs, err := sources(c)
+	srcs, err := wire.Sources(c)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func (a *app) startServer(c *config.Config) (_ *server, err error) {
 	}
 	s.worker = &process.Worker{Processor: p, Queue: s.queue, Store: s.store, Log: s.log}
 	hooks, err := ingest.New(ingest.Options{
-		Sources: srcs, Secrets: secrets{c}, Queue: s.queue, Gauge: s.queue, Ready: s.queue.Ready,
+		Sources: srcs, Secrets: wire.Secrets{Config: c}, Queue: s.queue, Gauge: s.queue, Ready: s.queue.Ready,
 		Clock: a.now, Random: rand.Reader, Log: s.log,
 		Fallback: pages(s.store, isLoopback(s.listener.Addr())),
 	})

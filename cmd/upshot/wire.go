@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/enrich"
@@ -49,61 +46,6 @@ func (a *app) config() (*config.Config, error) {
 		c.Lake = a.cli.Lake
 	}
 	return c, nil
-}
-
-// sources makes the configured senders, from the registry or from a mapping.
-func sources(c *config.Config) (map[string]*source.Source, error) {
-	out := make(map[string]*source.Source, len(c.Sources))
-	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
-		s := c.Sources[name]
-		if s.Mapping != "" {
-			src, err := loadMapping(c.Path(s.Mapping))
-			if err != nil {
-				faults = append(faults, c.Errorf([]string{"sources", name, "mapping"}, "%w", err))
-				continue
-			}
-			out[name] = src
-			continue
-		}
-		src, ok := source.Lookup(s.Type)
-		if !ok {
-			faults = append(faults, c.Errorf([]string{"sources", name, "type"},
-				"%q is unknown; known are %s", s.Type, strings.Join(types(), ", ")))
-			continue
-		}
-		out[name] = src
-	}
-	return out, errors.Join(faults...)
-}
-
-func types() []string {
-	var names []string
-	for _, s := range source.All() {
-		names = append(names, s.Type)
-	}
-	return names
-}
-
-// loadMapping reads a mapping file and runs the tests in it. One that does not
-// do what it says itself is refused before anything goes through it.
-func loadMapping(file string) (*source.Source, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fault.New(fault.Invalid, err)
-	}
-	src, err := source.FromMapping(file, data)
-	if err != nil {
-		return nil, err
-	}
-	return src, source.RunTests(src)
-}
-
-// secrets gives the secrets of the configuration.
-type secrets struct{ c *config.Config }
-
-func (s secrets) Secrets(_ context.Context, name string) ([]string, error) {
-	return s.c.Sources[name].Secrets, nil
 }
 
 // store opens the lake's folder.
