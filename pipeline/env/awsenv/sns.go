@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
@@ -21,6 +23,9 @@ const (
 	maxNotice  = 250 << 10
 )
 
+// codesSNS are throttling, too, and not known as such to the SDK.
+var codesSNS = []string{"Throttled", "KMSThrottling"}
+
 // Notifier is env.Notifier on an SNS topic. Throttling is a fault of kind
 // Retry; a topic that does not exist or is denied is one of kind Permanent.
 type Notifier struct {
@@ -33,13 +38,13 @@ var _ env.Notifier = (*Notifier)(nil)
 // NewNotifier makes the adapter for the topic with this ARN; it asks nothing
 // yet.
 func NewNotifier(cfg aws.Config, topic string) *Notifier {
-	return &Notifier{topic, sns.NewFromConfig(cfg)}
+	return &Notifier{topic, sns.NewFromConfig(cfg, func(o *sns.Options) { o.Retryer = retry.AddWithErrorCodes(o.Retryer, codesSNS...) })}
 }
 
 // Notify publishes n. A subject that SNS would refuse is made fit: one line of
 // ASCII, below 100 characters. A body above 250 KiB is cut, and says so.
 func (n *Notifier) Notify(ctx context.Context, notice env.Notice) error {
-	in := &sns.PublishInput{TopicArn: &n.topic, Message: aws.String(cut(notice.Body)), MessageAttributes: map[string]types.MessageAttributeValue{}}
+	in := &sns.PublishInput{TopicArn: &n.topic, Message: aws.String(cut(strings.ToValidUTF8(notice.Body, "\uFFFD"))), MessageAttributes: map[string]types.MessageAttributeValue{}}
 	if s := subject(notice.Subject); s != "" {
 		in.Subject = &s
 	}
@@ -98,12 +103,14 @@ func (n *Notifier) explain(ctx context.Context, err error) error {
 	}
 	code, status := codeOf(err)
 	switch {
-	case code == "Throttled" || retryable(err):
+	case slices.Contains(codesSNS, code) || passes(err):
 		return fault.Retryf("%s: %w", doing, err)
 	case code == "NotFound":
 		return fault.Permanentf("%s: there is no such topic; UPSHOT_ALERT_TOPIC names it: %w", doing, err)
 	case code == "AuthorizationError" || status == 403:
 		return fault.Permanentf("%s: denied; the role needs sns:Publish on it, and kms:GenerateDataKey and kms:Decrypt on its key: %w", doing, err)
+	case strings.HasPrefix(code, "KMS"):
+		return fault.Permanentf("%s: the KMS key of the topic cannot be used; the role needs kms:GenerateDataKey and kms:Decrypt on it: %w", doing, err)
 	case status >= 400 && status < 500:
 		return fault.Permanentf("%s: SNS refuses: %w", doing, err)
 	}
