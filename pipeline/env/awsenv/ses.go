@@ -28,6 +28,9 @@ type MailerOptions struct {
 // Mailer is env.Mailer on SES. A mail is handed over once, to all recipients or
 // to none. Throttling is a fault of kind Retry; a rejection, a sender that is
 // not verified or an account that may not send are faults of kind Permanent.
+//
+// SES has no key that would make sending twice harmless: a mail whose answer
+// was lost on the way back is sent again.
 type Mailer struct {
 	o      MailerOptions
 	client *sesv2.Client
@@ -74,6 +77,9 @@ func checkMail(m env.Mail) error {
 	if len(m.To) > maxRecipients {
 		return fault.Invalidf("the mail has %d recipients, SES takes %d: send to a list's address, or make two reports", len(m.To), maxRecipients)
 	}
+	if len(m.Raw) == 0 {
+		return fault.Invalidf("the mail is empty")
+	}
 	if len(m.Raw) > maxMail {
 		return fault.Invalidf("the mail has %d bytes, SES takes %d", len(m.Raw), maxMail)
 	}
@@ -87,7 +93,7 @@ func explainMail(ctx context.Context, err error) error {
 	}
 	code, status := codeOf(err)
 	switch {
-	case code == "TooManyRequestsException" || code == "LimitExceededException" || retryable(err):
+	case passes(err):
 		return fault.Retryf("%s: %w", doing, err)
 	case code == "MailFromDomainNotVerifiedException" || code == "MessageRejected":
 		return fault.Permanentf("%s: rejected; is the sender's address or domain verified, and the account out of the sandbox? %w", doing, err)
@@ -95,6 +101,8 @@ func explainMail(ctx context.Context, err error) error {
 		return fault.Permanentf("%s: sending is switched off for the account or the configuration set; see the SES console: %w", doing, err)
 	case code == "AccessDeniedException" || status == 403:
 		return fault.Permanentf("%s: denied; the role needs ses:SendEmail and ses:SendRawEmail on the identity and the configuration set: %w", doing, err)
+	case code == "NotFoundException":
+		return fault.Permanentf("%s: there is no such configuration set; UPSHOT_MAIL_CONFIGURATION_SET names it: %w", doing, err)
 	case status >= 400 && status < 500:
 		return fault.Permanentf("%s: SES refuses: %w", doing, err)
 	}
