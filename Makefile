@@ -20,11 +20,23 @@ test:
 build:
 	$(GO) build -o $(BIN) ./cmd/upshot
 
-## functions: every Lambda function; there are none yet, so this only says so
+## functions: every Lambda function, as dist/NAME.zip for arm64 and dist/amd64/NAME.zip; CONFIG=FILE is packed with them
+CONFIG ?= functions/upshot.yaml
+FLAGS  := -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid='
 functions:
-	@set -e; n=0; for f in functions/*/main.go; do [ -e "$$f" ] || continue; n=$$((n+1)); d=$$(dirname $$f); \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/$$(basename $$d)/bootstrap ./$$d; \
-	  echo "built $$d"; done; echo "$$n functions built"
+	@set -e; rm -rf dist; $(GO) build -o bin/zipfn ./internal/zipfn; \
+	for arch in arm64 amd64; do \
+	  to=dist; [ $$arch = arm64 ] || to=dist/$$arch; \
+	  for f in functions/*/main.go; do n=$$(basename $$(dirname $$f)); mkdir -p $$to/$$n; \
+	    CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build $(FLAGS) -o $$to/$$n/bootstrap ./functions/$$n; \
+	    bin/zipfn -config $(CONFIG) -out $$to/$$n.zip $$to/$$n; done; done; \
+	ls -l dist/*.zip | awk '{printf "%-24s %6.2f MB\n", $$9, $$5/1e6}'
+
+## trino: every view and metric on a real Trino against DuckDB, over the same lakes
+.PHONY: trino
+trino:
+	sh internal/standin/trino/install.sh
+	UPSHOT_TRINO=1 $(GO) test -count=1 -timeout 20m -v ./internal/standin/trino
 
 ## lint: gofmt, go vet and golangci-lint
 lint: $(LINT)

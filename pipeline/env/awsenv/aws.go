@@ -23,6 +23,10 @@ const (
 	maxBackoff  = 5 * time.Second
 )
 
+// Config is the SDK's configuration: callers pass it on and need not know what
+// it is.
+type Config = aws.Config
+
 // Load is the SDK's configuration from the environment of a function (or of a
 // person at a terminal): region, credentials, endpoints, with this project's
 // retries and timeouts. It asks no service. A region that is not set is a

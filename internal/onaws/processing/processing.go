@@ -1,0 +1,63 @@
+// Package processing is the process stage behind an SQS event source. It is
+// apart from onaws so that only the function that needs it holds the artefacts
+// of enrichment.
+package processing
+
+import (
+	"context"
+	"time"
+
+	"upshot.dev/upshot/internal/onaws"
+	"upshot.dev/upshot/pipeline/enrich"
+	"upshot.dev/upshot/pipeline/env"
+	"upshot.dev/upshot/pipeline/env/awsenv"
+	"upshot.dev/upshot/pipeline/process"
+	"upshot.dev/upshot/pipeline/record"
+)
+
+// New gives what a function does with a batch: everything that can be in the
+// lake is there when it returns. A delivery that can never get there is told as
+// failed, like one whose time has not come: SQS moves it to the dead letters
+// when it failed too often.
+func New(b *onaws.Base, identityKey string) (awsenv.Batch, error) {
+	e, err := enrich.New(enrich.Options{Keyphrases: true})
+	if err != nil {
+		return nil, err
+	}
+	p, err := process.New(process.Options{
+		Store: b.Store, Sources: b.Sources(), Enricher: e, Keys: record.NewKeyring([]byte(identityKey)), Exclude: b.Exclusion(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, msgs []env.Message) ([]string, error) {
+		o := p.Batch(ctx, msgs)
+		var failed []string
+		for _, f := range o.Failed {
+			b.Log.Error("delivery cannot be processed", "id", f.ID, "reason", f.Reason)
+			failed = append(failed, f.ID)
+		}
+		for _, m := range o.Again {
+			failed = append(failed, m.ID)
+		}
+		if o.Err != nil {
+			b.Log.Error("deliveries come again", "messages", len(o.Again), "err", o.Err)
+		}
+		measure(b, o)
+		return failed, nil
+	}, nil
+}
+
+func measure(b *onaws.Base, o process.Outcome) {
+	var lag []time.Duration
+	now := b.Clock.Now()
+	for _, m := range o.Finished {
+		if !m.SentAt.IsZero() {
+			lag = append(lag, max(0, now.Sub(m.SentAt)))
+		}
+	}
+	b.Emit([]awsenv.Metric{
+		awsenv.Count("RecordsStored", o.Records), awsenv.Count("RecordsRejected", o.Rejected), awsenv.Count("RecordsIgnored", o.Ignored),
+		awsenv.Count("ProcessFailures", len(o.Failed)+len(o.Again)), awsenv.Seconds("StoreLag", lag...),
+	})
+}
