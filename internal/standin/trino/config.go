@@ -60,6 +60,7 @@ const catalogName = "awsdatacatalog"
 func arguments(home string) []string {
 	return []string{
 		"-server", "-Xmx1500M", "-XX:+UseG1GC", "-XX:G1HeapRegionSize=32M", "-XX:+ExitOnOutOfMemoryError",
+		// With the second compiler the tests took half as much CPU again.
 		"-XX:ReservedCodeCacheSize=256M", "-XX:TieredStopAtLevel=1",
 		"-Djdk.attach.allowAttachSelf=true", "-Djdk.nio.maxCachedBufferSize=2000000",
 		"-Dfile.encoding=UTF-8", "-Duser.timezone=UTC",

@@ -1,0 +1,55 @@
+package trino
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"upshot.dev/upshot/internal/catalog"
+)
+
+// sameDefinitions puts the views' definitions as the template has them into the
+// metastore, in the place of those that the server wrote itself, and asks views
+// that stand on all others.
+func (p pair) sameDefinitions(t *testing.T, s *Server) {
+	columns, err := catalog.Describe(t.Context(), p.duck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range catalog.Views() {
+		text, err := catalog.Definition(v, columns[v.Name], catalogName, p.trino.Schema(), precision)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(s.dir, "meta", p.trino.Schema(), v.Name, ".trinoSchema")
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var entry map[string]any
+		if err := json.Unmarshal(raw, &entry); err != nil {
+			t.Fatal(err)
+		}
+		was := entry["viewOriginalText"]
+		entry["viewOriginalText"] = "/* Presto View: " + base64.StdEncoding.EncodeToString([]byte(text)) + " */"
+		if was == nil || was == entry["viewOriginalText"] {
+			t.Fatalf("the metastore's entry of %s is %s", v.Name, raw)
+		}
+		if raw, err = json.Marshal(entry); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.same(t, table.Row{"view, as the template defines it"}, []question{
+		{table.Row{"mentions"}, "SELECT * FROM mentions"},
+		{table.Row{"ledger"}, "SELECT * FROM ledger"},
+		{table.Row{"rejects"}, "SELECT * FROM rejects"},
+		{table.Row{"events and releases"}, "SELECT e.event_id, r.started_at FROM events AS e JOIN releases AS r ON r.person_key = e.person_key"},
+	})
+}
