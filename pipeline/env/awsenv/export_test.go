@@ -40,3 +40,6 @@ const SmallObject = smallObject
 
 // Bucket is the store's bucket.
 func (s *Store) Bucket() string { return s.o.Bucket }
+
+// NoWait makes looks into an empty queue short.
+func (q *Queue) NoWait() *Queue { q.wait = 0; return q }

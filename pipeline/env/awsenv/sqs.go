@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -54,6 +57,10 @@ type QueueOptions struct {
 type Queue struct {
 	o      QueueOptions
 	client *sqs.Client
+	// wait is how long a look into the queue takes at most, in seconds. A look
+	// that does not wait asks some of SQS's machines only, and may find nothing
+	// where there is something.
+	wait int32
 
 	mu      sync.Mutex
 	handles map[string]handle // of what was received and not deleted yet, by id
@@ -73,9 +80,14 @@ var (
 	_ env.Gauge       = (*Queue)(nil)
 )
 
+// codesSQS pass, and are not known as such to the SDK. OverLimit: too many
+// messages are in flight.
+var codesSQS = []string{"KmsThrottled", "KMS.ThrottlingException", "OverLimit", "AWS.SimpleQueueService.OverLimit"}
+
 // NewQueue makes the adapter; it asks nothing yet.
 func NewQueue(cfg aws.Config, o QueueOptions) *Queue {
-	return &Queue{o: o, client: sqs.NewFromConfig(cfg), handles: map[string]handle{}}
+	client := sqs.NewFromConfig(cfg, func(so *sqs.Options) { so.Retryer = retry.AddWithErrorCodes(so.Retryer, codesSQS...) })
+	return &Queue{o: o, client: client, wait: 1, handles: map[string]handle{}}
 }
 
 // Send queues m. nil means that SQS has it, and the store its body, if that is
@@ -197,8 +209,10 @@ func (q *Queue) explain(ctx context.Context, doing, action string, err error) er
 	switch {
 	case code == "AWS.SimpleQueueService.NonExistentQueue" || code == "QueueDoesNotExist":
 		return fault.Permanentf("%s: there is no such queue; UPSHOT_QUEUE_URL and UPSHOT_DLQ_URL name them: %w", doing, err)
-	case retryable(err):
+	case slices.Contains(codesSQS, code) || passes(err):
 		return fault.Retryf("%s: %w", doing, err)
+	case strings.HasPrefix(strings.ToUpper(code), "KMS"):
+		return fault.Permanentf("%s: the KMS key of the queue cannot be used; the role needs kms:GenerateDataKey and kms:Decrypt on it: %w", doing, err)
 	case code == "AccessDenied" || code == "AccessDeniedException" || status == 403:
 		return fault.Permanentf("%s: denied; the role needs %s on it: %w", doing, action, err)
 	case status >= 400 && status < 500:

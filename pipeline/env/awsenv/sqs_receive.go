@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -35,6 +36,7 @@ func (q *Queue) Receive(ctx context.Context, limit int, lease time.Duration) ([]
 	for len(out) < limit {
 		got, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &q.o.URL, MaxNumberOfMessages: int32(min(limit-len(out), atOnce)), VisibilityTimeout: seconds(lease), //nolint:gosec // at most 10
+			WaitTimeSeconds:             q.wait,
 			MessageAttributeNames:       []string{"All"},
 			AttributeNames:              []types.QueueAttributeName{types.QueueAttributeNameAll}, //nolint:staticcheck // other servers than AWS know only the older name
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
@@ -103,53 +105,57 @@ func (q *Queue) forget(ids ...string) {
 	}
 }
 
-// Delete removes messages, and then the bodies that went by claim check.
+// Delete removes messages, and then the bodies that went by claim check. What
+// SQS refuses is tried again a few times; then it is a fault of kind Retry, and
+// all others are deleted.
 func (q *Queue) Delete(ctx context.Context, ids ...string) error {
 	held := q.held(ids)
-	err := tens(held, func(part []string) error {
+	left, err := tens(held, func(part []string) ([]types.BatchResultErrorEntry, error) {
 		in := &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL}
 		for i, id := range part {
 			in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(held[id].receipt)})
 		}
 		out, err := q.client.DeleteMessageBatch(ctx, in)
 		if err != nil {
-			return q.explain(ctx, "delete messages", "sqs:DeleteMessage", err)
+			return nil, q.explain(ctx, "delete messages", "sqs:DeleteMessage", err)
 		}
-		return q.partly("delete", out.Failed)
+		return out.Failed, nil
 	})
-	if err != nil {
-		return err
-	}
 	for id, h := range held {
-		if h.claim == "" || q.o.Claims == nil {
+		if left[id] {
 			continue
 		}
-		if err := q.o.Claims.Remove(ctx, h.claim); err != nil {
-			return fmt.Errorf("remove the body of %s: %w", id, err)
+		if h.claim != "" && q.o.Claims != nil {
+			// The message is gone already. A body that stays is an orphan,
+			// which the store's lifecycle removes.
+			_ = q.o.Claims.Remove(ctx, h.claim)
 		}
+		q.forget(id)
 	}
-	q.forget(ids...)
-	return nil
+	return q.refused("delete", len(left), err)
 }
 
 // Release makes messages visible again after delay, rounded up to seconds.
+// What SQS refuses is handled as by Delete.
 func (q *Queue) Release(ctx context.Context, delay time.Duration, ids ...string) error {
 	held := q.held(ids)
-	err := tens(held, func(part []string) error {
+	left, err := tens(held, func(part []string) ([]types.BatchResultErrorEntry, error) {
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.o.URL}
 		for i, id := range part {
 			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(held[id].receipt), VisibilityTimeout: seconds(delay)})
 		}
 		out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
 		if err != nil {
-			return q.explain(ctx, "give messages back", "sqs:ChangeMessageVisibility", err)
+			return nil, q.explain(ctx, "give messages back", "sqs:ChangeMessageVisibility", err)
 		}
-		return q.partly("give back", out.Failed)
+		return out.Failed, nil
 	})
-	if err == nil {
-		q.forget(ids...)
+	for id := range held {
+		if !left[id] {
+			q.forget(id)
+		}
 	}
-	return err
+	return q.refused("give back", len(left), err)
 }
 
 // SetAside moves messages to the dead letters, with the reason. A crash between
@@ -204,7 +210,7 @@ func (q *Queue) Redrive(ctx context.Context) (int, error) {
 	moved := 0
 	for {
 		got, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &q.o.DeadLetterURL, MaxNumberOfMessages: atOnce, VisibilityTimeout: 60, MessageAttributeNames: []string{"All"},
+			QueueUrl: &q.o.DeadLetterURL, MaxNumberOfMessages: atOnce, VisibilityTimeout: 60, WaitTimeSeconds: q.wait, MessageAttributeNames: []string{"All"},
 		})
 		if err != nil {
 			return moved, q.explain(ctx, "read the dead letters", "sqs:ReceiveMessage", err)
@@ -230,36 +236,59 @@ func (q *Queue) Redrive(ctx context.Context) (int, error) {
 	}
 }
 
-// tens calls f with ten ids at a time, in their order.
-func tens(held map[string]handle, f func([]string) error) error {
-	ids := make([]string, 0, len(held))
-	for id := range held {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for part := range slices.Chunk(ids, atOnce) {
-		if err := f(part); err != nil {
-			return err
+// batchTries is how often a message is tried whose neighbours were taken: the
+// SDK repeats only calls that fail as a whole.
+const batchTries = 3
+
+// tens calls f with ten ids at a time, in their order, and again with those
+// that SQS refused. left are the ids that it refused to the end; err is about
+// the last of them. A receipt that is not valid any more counts as taken: the
+// lease ended, and the message is somebody else's.
+func tens(held map[string]handle, f func([]string) ([]types.BatchResultErrorEntry, error)) (left map[string]bool, err error) {
+	left = map[string]bool{}
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(held)), atOnce) {
+		for try := 1; len(part) > 0; try++ {
+			failed, e := f(part)
+			var again []string
+			for _, r := range failed {
+				n, bad := strconv.Atoi(aws.ToString(r.Id))
+				if bad != nil || n < 0 || n >= len(part) || isGone(aws.ToString(r.Code)) {
+					continue
+				}
+				e = fmt.Errorf("%s: %s", aws.ToString(r.Code), aws.ToString(r.Message))
+				again = append(again, part[n])
+			}
+			if e != nil && failed == nil {
+				again, try = part, batchTries // the whole call, which the SDK has repeated
+			}
+			if try < batchTries {
+				part = again
+				continue
+			}
+			for _, id := range again {
+				left[id], err = true, e
+			}
+			break
 		}
 	}
-	return nil
+	return left, err
 }
 
-// partly tells what SQS refused of a batch. A receipt that is not valid any
-// more is no failure: the lease ended, and the message is somebody else's.
-func (q *Queue) partly(doing string, failed []types.BatchResultErrorEntry) error {
-	var errs []error
-	for _, f := range failed {
-		code := aws.ToString(f.Code)
-		if code == "ReceiptHandleIsInvalid" || code == "InvalidParameterValue" || code == "MessageNotInflight" || code == "AWS.SimpleQueueService.MessageNotInflight" {
-			continue
-		}
-		errs = append(errs, fmt.Errorf("%s: %s", code, aws.ToString(f.Message)))
+// isGone tells the codes for a receipt that is not valid any more.
+func isGone(code string) bool {
+	switch code {
+	case "ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight":
+		return true
 	}
-	if len(errs) == 0 {
+	return false
+}
+
+// refused tells what SQS refused to the end of n messages.
+func (q *Queue) refused(doing string, n int, err error) error {
+	if err == nil {
 		return nil
 	}
-	return fault.Retryf("%s %d messages (queue %s): %w", doing, len(errs), q.o.URL, errors.Join(errs...))
+	return fmt.Errorf("%s %d messages (queue %s): %w", doing, n, q.o.URL, err)
 }
 
 // seconds rounds up to what SQS takes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,11 +28,15 @@ func onServers(t *testing.T, f func(t *testing.T, cfg aws.Config, exact bool)) {
 	t.Run("moto", func(t *testing.T) { f(t, standin.Config(t, standin.Moto(t).Endpoint), true) })
 }
 
+// queueNames keeps the queues of one server apart.
+var queueNames atomic.Int64
+
 // queues makes a queue with dead letters on a real server.
 func queues(t *testing.T, cfg aws.Config) (*awsenv.Queue, *memenv.Store, awsenv.QueueOptions) {
 	t.Helper()
 	client := sqs.NewFromConfig(cfg)
-	name := strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())
+	name := strings.NewReplacer("/", "-", "_", "-", ".", "-").Replace(t.Name())
+	name = fmt.Sprintf("%.60s-%d", name, queueNames.Add(1))
 	urls := map[string]string{}
 	for _, n := range []string{name, name + "-dead"} {
 		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &n})
@@ -42,7 +47,7 @@ func queues(t *testing.T, cfg aws.Config) (*awsenv.Queue, *memenv.Store, awsenv.
 	}
 	store := memenv.NewStore(env.ClockFunc(time.Now))
 	o := awsenv.QueueOptions{URL: urls[name], DeadLetterURL: urls[name+"-dead"], Claims: store, Clock: env.ClockFunc(time.Now)}
-	return awsenv.NewQueue(cfg, o), store, o
+	return awsenv.NewQueue(cfg, o).NoWait(), store, o
 }
 
 func receive(t *testing.T, q *awsenv.Queue, limit int, lease time.Duration) []env.Message {

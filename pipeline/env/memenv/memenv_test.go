@@ -22,6 +22,10 @@ func TestQueue(t *testing.T) {
 	})
 }
 
+func TestQueueService(t *testing.T) {
+	envtest.QueueService(t, func(*testing.T) envtest.FullQueue { return memenv.NewQueue(env.ClockFunc(time.Now)) })
+}
+
 func TestMailer(t *testing.T) {
 	envtest.Mailer(t, func(*testing.T) (env.Mailer, func() [][]byte) {
 		m := &memenv.Mailer{}
