@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -45,6 +46,10 @@ func (p pair) sameDefinitions(t *testing.T, s *Server) {
 		if err := os.WriteFile(file, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	_, lines, err := answer(t.Context(), p.trino, "SELECT view_definition FROM information_schema.views WHERE table_schema = '"+p.trino.Schema()+"' AND table_name = 'mentions'")
+	if err != nil || len(lines) != 1 || !strings.Contains(lines[0], "-- One row per theme") { // the server's own text has no comments
+		t.Fatalf("the server did not take the definitions: %v, %v", lines, err)
 	}
 	p.same(t, table.Row{"view, as the template defines it"}, []question{
 		{table.Row{"mentions"}, "SELECT * FROM mentions"},

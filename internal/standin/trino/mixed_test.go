@@ -244,7 +244,7 @@ func TestMixed(t *testing.T) {
 		t.Fatalf("a day has files of only %d generations: %v", len(day), day)
 	}
 	p := openBoth(t, dir, Days{First: "2026-10-20", Last: "2026-10-30"})
-	t.Run("views", p.sameViews)
+	t.Run("views", func(t *testing.T) { p.sameViews(t, false) })
 	t.Run("definitions", func(t *testing.T) { p.sameDefinitions(t, Running(t)) })
 	t.Run("metrics", func(t *testing.T) {
 		p.sameMetrics(t, oddProduct, []ask{
