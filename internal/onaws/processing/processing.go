@@ -49,15 +49,19 @@ func New(b *onaws.Base, identityKey string) (awsenv.Batch, error) {
 }
 
 func measure(b *onaws.Base, o process.Outcome) {
-	var lag []time.Duration
+	var oldest time.Duration
 	now := b.Clock.Now()
 	for _, m := range o.Finished {
 		if !m.SentAt.IsZero() {
-			lag = append(lag, max(0, now.Sub(m.SentAt)))
+			oldest = max(oldest, now.Sub(m.SentAt))
 		}
 	}
-	b.Emit([]awsenv.Metric{
+	metrics := []awsenv.Metric{
 		awsenv.Count("RecordsStored", o.Records), awsenv.Count("RecordsRejected", o.Rejected), awsenv.Count("RecordsIgnored", o.Ignored),
-		awsenv.Count("ProcessFailures", len(o.Failed)+len(o.Again)), awsenv.Seconds("StoreLag", lag...),
-	})
+		awsenv.Count("ProcessFailures", len(o.Failed)+len(o.Again)),
+	}
+	if len(o.Finished) > 0 {
+		metrics = append(metrics, awsenv.Seconds("StoreLag", oldest)) // of the batch's oldest: who waited longest counts
+	}
+	b.Emit(metrics)
 }

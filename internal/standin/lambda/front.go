@@ -43,7 +43,8 @@ func (h *Host) HTTPAPI(function string) http.Handler {
 func gateway(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"message":%q}`, message)
+	b, _ := json.Marshal(map[string]string{"message": message})
+	_, _ = w.Write(b)
 }
 
 // httpEvent is a request in the payload format 2.0: headers in lower case,
@@ -113,7 +114,7 @@ func writeAnswer(w http.ResponseWriter, out []byte) {
 		w.Header().Add("Set-Cookie", c)
 	}
 	w.WriteHeader(a.StatusCode)
-	_, _ = w.Write(body) //nolint:gosec // a test server passes on what the function says
+	_, _ = w.Write(body)
 }
 
 // HookOutcome is what a hook told CodeDeploy.

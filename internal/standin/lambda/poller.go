@@ -25,26 +25,24 @@ type EventSource struct {
 // invocation stay, and come again when their visibility ends. idle is called,
 // if it is there, whenever nothing was received.
 func (h *Host) Poll(ctx context.Context, s EventSource, idle func()) error {
-	for ctx.Err() == nil {
+	for {
 		msgs, err := s.gather(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				break
-			}
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the end of the event source; what was received comes again
+		case err != nil:
 			return err
-		}
-		if len(msgs) == 0 {
+		case len(msgs) > 0:
+			if err := h.deliver(ctx, s, msgs); err != nil {
+				return err
+			}
+		default:
 			if idle != nil {
 				idle()
 			}
 			wait(ctx, 50*time.Millisecond)
-			continue
-		}
-		if err := h.deliver(ctx, s, msgs); err != nil && ctx.Err() == nil {
-			return err
 		}
 	}
-	return nil
 }
 
 // gather receives until the batch is full, its window is over, or the payload of

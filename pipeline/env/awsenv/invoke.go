@@ -62,10 +62,10 @@ func MakeSecret(ctx context.Context, cfg aws.Config, location, name string, rand
 	if err == nil {
 		return value, nil
 	}
-	switch code, _ := codeOf(err); {
-	case code == "ParameterAlreadyExists" || code == "ResourceExistsException":
+	switch code, _ := codeOf(err); code {
+	case "ParameterAlreadyExists", "ResourceExistsException":
 		return "", fault.Retryf("the secret %s was made by somebody else just now", full)
-	case code == "AccessDeniedException":
+	case "AccessDeniedException":
 		return "", fault.Permanentf("make the secret %s: denied; the role needs ssm:PutParameter or secretsmanager:CreateSecret on it: %w", full, err)
 	}
 	return "", fault.Retryf("make the secret %s: %w", full, err)
