@@ -1,20 +1,27 @@
 package acceptance
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"upshot.dev/upshot/internal/standin"
 	"upshot.dev/upshot/internal/standin/lambda"
+	"upshot.dev/upshot/pipeline/env/awsenv"
 	"upshot.dev/upshot/testdata/company"
 )
 
@@ -55,6 +62,7 @@ func TestOnAWS(t *testing.T) {
 	step(t, "the report is mailed once", func() { c.mailsOnce(comp) })
 	step(t, "dead letters and their way back", func() { c.deadLetters() })
 	step(t, "the smoke test", func() { c.smokes() })
+	step(t, "the doctor", func() { c.doctor() })
 }
 
 func step(t *testing.T, name string, f func()) {
@@ -183,5 +191,38 @@ func (c *cloud) smokes() {
 	want := []lambda.HookOutcome{{DeploymentID: "d-1", ExecutionID: "good", Status: "Succeeded"}, {DeploymentID: "d-2", ExecutionID: "broken", Status: "Failed"}}
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("the hooks told %+v\n%s", got, tail(c.log.String()))
+	}
+}
+
+// doctor looks the deployment over by its stack, as a person would.
+func (c *cloud) doctor() {
+	t := c.t
+	outputs := ""
+	for _, v := range c.env {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, "UPSHOT_") {
+			outputs += fmt.Sprintf("  %s: {Value: %q}\n", awsenv.OutputName(name), value)
+		}
+	}
+	client := cloudformation.NewFromConfig(standin.Config(t, standin.Moto(t).Endpoint))
+	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+		StackName: aws.String("upshot-test"), TemplateBody: aws.String("Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs:\n" + outputs),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary(), "doctor", "--stack", "upshot-test", "--config", filepath.Join(c.dist, "ingest", "upshot.yaml"))
+	cmd.Env = append(os.Environ(), c.env...)
+	out, err := cmd.CombinedOutput()
+	for _, want := range []string{
+		`ok +source support +1 secret`, `ok +identity key +set`, `fail +dead letters +1 deliveries`, `ok +lake +can be written`,
+		`ok +ledger +the lake holds`, `ok +schedule compact +succeeded`, `fail +mail +`, `Athena read`,
+	} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("the doctor does not say %q: %v\n%s", want, err, out)
+		}
+	}
+	for _, secret := range company.Secrets() {
+		if bytes.Contains(out, []byte(secret)) {
+			t.Errorf("the doctor shows a secret")
+		}
 	}
 }

@@ -27,6 +27,7 @@ import (
 
 type doctorCmd struct {
 	Format string `enum:"table,json" default:"table" help:"table or json."`
+	Stack  string `placeholder:"NAME" help:"Look over the deployment on AWS that this CloudFormation stack is."`
 	costFlags
 }
 
@@ -38,6 +39,10 @@ ledger, schedules, mail. Exit status 1 when something is broken; each finding sa
   upshot doctor --config upshot.yaml
   upshot doctor --format json | jq '.[] | select(.status != "ok")'
 
+A deployment on AWS, with your credentials and the configuration that it was packed with:
+
+  upshot doctor --stack upshot-prod --config upshot.yaml
+
 What it costs on AWS, by the list:
 
   upshot doctor --cost --webhooks 10000000
@@ -48,6 +53,13 @@ What it costs on AWS, by the list:
 func (cmd *doctorCmd) Run(ctx context.Context, a *app) error {
 	if cmd.Cost {
 		return cmd.printCost(a, cmd.Format)
+	}
+	if cmd.Stack != "" {
+		d, err := a.cloudDeps(ctx, cmd.Stack)
+		if err != nil {
+			return err
+		}
+		return a.findings(cmd.Format, doctor.Look(ctx, d))
 	}
 	c, err := a.config()
 	if err != nil {
@@ -203,8 +215,7 @@ func (s statusPage) Depth(ctx context.Context) (env.Depth, error) {
 
 // mailCheck looks whether mail could leave; nil when no report has recipients.
 func mailCheck(c *config.Config) func(context.Context) (string, error) {
-	mailed := slices.ContainsFunc(slices.Collect(maps.Values(c.Reports)), func(r config.Report) bool { return len(r.To) > 0 })
-	if !mailed {
+	if !mailed(c) {
 		return nil
 	}
 	return func(ctx context.Context) (string, error) {
@@ -223,6 +234,33 @@ func mailCheck(c *config.Config) func(context.Context) (string, error) {
 	}
 }
 
+// mailed reports whether any report has recipients.
+func mailed(c *config.Config) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(c.Reports)), func(r config.Report) bool { return len(r.To) > 0 })
+}
+
+// dueOnAWS says when each report should have been made last, by its schedule
+// alone: nothing there remembers when the deployment began.
+func (a *app) dueOnAWS(c *config.Config) ([]doctor.Schedule, error) {
+	out := []doctor.Schedule{{Job: "compact", Due: a.now.Now().Add(-3 * time.Hour), Late: 0}}
+	for _, name := range slices.Sorted(maps.Keys(c.Reports)) {
+		plan, err := cron.ParseStandard(c.Reports[name].Schedule)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, doctor.Schedule{Job: "report-" + name, Due: localSlot(lastSlot(plan, wall(a.now.Now(), c.Location)), c), Late: time.Hour})
+	}
+	return out, nil
+}
+
+// localSlot is the moment of a slot, which is wall-clock time as if it were UTC.
+func localSlot(slot time.Time, c *config.Config) time.Time {
+	if slot.IsZero() {
+		return slot
+	}
+	return time.Date(slot.Year(), slot.Month(), slot.Day(), slot.Hour(), slot.Minute(), 0, 0, c.Location)
+}
+
 // due says when each schedule should have run last. A server that never ran
 // owes nothing.
 func (a *app) due(ctx context.Context, c *config.Config, s env.Store) ([]doctor.Schedule, error) {
@@ -239,7 +277,7 @@ func (a *app) due(ctx context.Context, c *config.Config, s env.Store) ([]doctor.
 		}
 		job := doctor.Schedule{Job: "report-" + name, Late: time.Hour}
 		if last := lastSlot(plan, wall(now, c.Location)); !first.IsZero() && !last.IsZero() && !last.Before(first) {
-			job.Due = time.Date(last.Year(), last.Month(), last.Day(), last.Hour(), last.Minute(), 0, 0, c.Location)
+			job.Due = localSlot(last, c)
 		}
 		out = append(out, job)
 	}

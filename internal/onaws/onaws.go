@@ -105,15 +105,21 @@ func (b *Base) Querier() *awsenv.Querier {
 	})
 }
 
-// IdentityKey is the key under which people become hashes.
+// IdentityKey is the key under which people become hashes: the one that the
+// configuration holds, or that of the deployment.
 func (b *Base) IdentityKey(ctx context.Context) (string, error) {
-	if b.Config.IdentityKey != "" {
-		return b.Config.IdentityKey, nil
+	return IdentityKey(ctx, b.Config, b.secrets)
+}
+
+// IdentityKey is Base.IdentityKey for others than functions. held may be nil.
+func IdentityKey(ctx context.Context, c *config.Config, held *awsenv.Secrets) (string, error) {
+	if c.IdentityKey != "" {
+		return c.IdentityKey, nil
 	}
-	if b.secrets == nil {
+	if held == nil {
 		return "", fault.Permanentf("there is no identity key: neither identity_key in the configuration nor UPSHOT_SECRETS")
 	}
-	return b.secrets.Value(ctx, "identity_key")
+	return held.Value(ctx, "identity_key")
 }
 
 // Slot is the time on the schedule that a job stands for, as local wall-clock
