@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,10 +20,8 @@ func FromUnix(five string) (string, error) {
 		return "", fault.Invalidf("the schedule %q has %d fields; there are five: minute hour day month weekday", five, len(f))
 	}
 	minute, hour, day, month, weekday := f[0], f[1], f[2], f[3], f[4]
-	for i := range f {
-		if f[i] == "?" {
-			return "", fault.Invalidf("the schedule %q: ? belongs to AWS's expressions; write *", five)
-		}
+	if slices.Contains(f, "?") {
+		return "", fault.Invalidf("the schedule %q: ? belongs to AWS's expressions; write *", five)
 	}
 	switch {
 	case weekday == "*":

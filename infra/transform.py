@@ -1,0 +1,74 @@
+"""Transforms a SAM template and the templates that it nests, without asking AWS.
+
+    python infra/transform.py template.yaml > transformed.json
+
+writes {"template.yaml": {...}, "infra/roles.yaml": {...}, ...}: the template
+itself and every nested one by its path from the template's folder, as
+CloudFormation JSON, with intrinsic functions in their long form. Needs
+aws-sam-translator and cfn-lint, see internal/standin/install.sh.
+"""
+
+import json
+import logging
+import os
+import sys
+
+import boto3
+from cfnlint.decode.cfn_yaml import loads
+from samtranslator.public.exceptions import InvalidDocumentException
+from samtranslator.public.translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
+
+# The translator asks for a region and for nothing else.
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+os.environ.setdefault("AWS_ACCESS_KEY_ID", "none")
+os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "none")
+logging.disable(logging.WARNING)
+
+
+class NoManagedPolicies:
+    """The templates write their policies out."""
+
+    def load(self):
+        return {}
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        # A round trip makes plain dictionaries of what carries line numbers.
+        return json.loads(json.dumps(loads(f.read()), default=str))
+
+
+def local(template, folder):
+    """Local paths stand for what sam deploy uploads; the translator wants S3."""
+    for name, r in template.get("Resources", {}).items():
+        properties = r.get("Properties", {})
+        if r.get("Type") == "AWS::Serverless::Function":
+            properties["CodeUri"] = "s3://packages/" + properties["CodeUri"]
+
+
+def main(path):
+    folder = os.path.dirname(os.path.abspath(path))
+    out, todo = {}, [os.path.basename(path)]
+    while todo:
+        name = todo.pop()
+        template = read(os.path.join(folder, name))
+        if "Transform" in template:
+            local(template, folder)
+            defaults = {k: p["Default"] for k, p in template.get("Parameters", {}).items() if "Default" in p}
+            template = transform(template, defaults, NoManagedPolicies())
+        out[name] = template
+        for r in template.get("Resources", {}).values():
+            url = r.get("Properties", {}).get("TemplateURL") if r.get("Type") == "AWS::CloudFormation::Stack" else None
+            if url is not None and url not in out:
+                todo.append(url)
+    json.dump(out, sys.stdout, indent=1, sort_keys=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except InvalidDocumentException as e:
+        sys.exit("the template cannot be transformed: " + "; ".join(c.message for c in e.causes))
+    except (OSError, KeyError, ValueError) as e:
+        sys.exit(f"the template cannot be read: {e}")
