@@ -60,6 +60,13 @@ func TestOnAWS(t *testing.T) {
 		sameMetrics(t, calm, c.site)
 	})
 	step(t, "the report is mailed once", func() { c.mailsOnce(comp) })
+	step(t, "discovery", func() {
+		got, err := c.invoke("discover", map[string]string{"name": "discover"})
+		key, _ := got["key"].(string)
+		if b, readErr := os.ReadFile(filepath.Join(c.lake, key)); err != nil || readErr != nil || !bytes.Contains(b, []byte(`"phrases"`)) {
+			t.Errorf("%v, %v, %v: %.200s", got, err, readErr, b)
+		}
+	})
 	step(t, "dead letters and their way back", func() { c.deadLetters() })
 	step(t, "the smoke test", func() { c.smokes() })
 	step(t, "the doctor", func() { c.doctor() })

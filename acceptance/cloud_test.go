@@ -148,7 +148,7 @@ func (c *cloud) deploy() {
 		c.t.Fatal(err)
 	}
 	conf := secretsLine.ReplaceAll(company.Config("./lake"), nil)
-	for _, name := range []string{"ingest", "process", "compact", "report", "smoke"} {
+	for _, name := range []string{"ingest", "process", "compact", "report", "discover", "smoke"} {
 		if err := os.WriteFile(filepath.Join(c.dist, name, "upshot.yaml"), conf, 0o600); err != nil {
 			c.t.Fatal(err)
 		}

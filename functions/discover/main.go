@@ -1,0 +1,26 @@
+// Discover keeps, once a day, what people write about and no theme covers.
+package main
+
+import (
+	"context"
+
+	"upshot.dev/upshot/internal/discover"
+	"upshot.dev/upshot/internal/jobs"
+	"upshot.dev/upshot/internal/onaws"
+	"upshot.dev/upshot/pipeline/env/awsenv"
+)
+
+func main() {
+	b := onaws.Open("UPSHOT_ATHENA_WORKGROUP", "UPSHOT_ATHENA_DATABASE")
+	q := b.Querier()
+	awsenv.StartJob(func(ctx context.Context, _ awsenv.Job) (any, error) {
+		var p discover.Proposal
+		err := jobs.Run(ctx, b.Store, b.Clock, "discover", func(ctx context.Context) (err error) {
+			if p, err = discover.Find(ctx, q, b.Clock.Now()); err != nil {
+				return err
+			}
+			return p.Keep(ctx, b.Store)
+		})
+		return map[string]any{"key": p.Key(), "phrases": len(p.Phrases)}, err
+	}, b.Log)
+}
