@@ -179,9 +179,18 @@ func (r *TableReport) add(o TableReport) {
 	r.BytesAfter += o.BytesAfter
 }
 
-// mixed reports whether base files of two generations lie side by side, which
-// a crash between writing the new and removing the old leaves.
-func (d *dayFiles) mixed() bool { return len(d.base) > 0 && len(d.base) != d.buckets }
+// mixed reports whether the base files are anything but one whole generation: a
+// crash between writing the new and removing the old leaves files of two, whose
+// number may happen to be that of the new one.
+func (d *dayFiles) mixed() bool {
+	newest := 0
+	for _, f := range d.base {
+		if k, _ := ParseKey(f.Key); k.Buckets == d.buckets {
+			newest++
+		}
+	}
+	return len(d.base) > 0 && (newest != d.buckets || newest != len(d.base))
+}
 
 func (r *TableReport) count(lists ...[]env.Info) {
 	for _, l := range lists {
