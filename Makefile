@@ -6,7 +6,7 @@ LINTV  := v2.15.0
 # Go leaves folders named testdata out of ./..., so the bundled company is named.
 PKGS   := ./... ./testdata/company
 
-.PHONY: demo test lint bench docs build functions cover clean e2e
+.PHONY: demo test lint bench docs build functions cover clean e2e rollback
 
 ## demo: run a made-up company through the whole line and show what came of it
 demo: build
@@ -37,6 +37,10 @@ functions:
 trino:
 	sh internal/standin/trino/install.sh
 	UPSHOT_TRINO=1 $(GO) test -count=1 -timeout 20m -v ./internal/standin/trino
+
+## rollback: point every function of a stack to the version before, at once: make rollback STACK=upshot-prod
+rollback:
+	@$(GO) run ./internal/rollback -stack "$(STACK)"
 
 ## e2e: the functions on stand-ins of AWS, from end to end (make standins installs them)
 e2e:

@@ -1,4 +1,5 @@
-// Discover keeps, once a day, what people write about and no theme covers.
+// Discover keeps, once a day, what people write about and no theme covers, and
+// holds the lake against the ledger.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"upshot.dev/upshot/internal/jobs"
 	"upshot.dev/upshot/internal/onaws"
 	"upshot.dev/upshot/pipeline/env/awsenv"
+	"upshot.dev/upshot/pipeline/ledger"
 )
 
 func main() {
@@ -21,6 +23,11 @@ func main() {
 			}
 			return p.Keep(ctx, b.Store)
 		})
+		if gaps, gapErr := ledger.Gaps(ctx, q); gapErr == nil {
+			b.Emit([]awsenv.Metric{awsenv.Count("LedgerGap", len(gaps))})
+		} else {
+			b.Log.ErrorContext(ctx, "the ledger cannot be held against the lake", "err", gapErr)
+		}
 		return map[string]any{"key": p.Key(), "phrases": len(p.Phrases)}, err
 	}, b.Log)
 }
