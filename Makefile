@@ -38,6 +38,19 @@ trino:
 	sh internal/standin/trino/install.sh
 	UPSHOT_TRINO=1 $(GO) test -count=1 -timeout 20m -v ./internal/standin/trino
 
+## template: the templates linted, validated, checked, and broken on purpose (make standins installs what it needs)
+.PHONY: template deploy
+template:
+	.cache/standins/lint/bin/cfn-lint
+	@if [ -x .cache/standins/sam/bin/sam ]; then SAM_CLI_TELEMETRY=0 .cache/standins/sam/bin/sam validate --lint --template template.yaml --region us-east-1; \
+	else echo "NOT checked: sam validate, as aws-sam-cli could not be installed here"; fi
+	.cache/standins/checkov/bin/checkov --config-file .checkov.yaml
+	UPSHOT_STANDINS=required $(GO) test -count=1 ./infra ./internal/template ./internal/schedule
+
+## deploy: build the functions and deploy them; the first time sam asks for what it does not know: make deploy CONFIG=upshot.yaml
+deploy: functions
+	sam deploy $$(grep -q "^parameter_overrides" samconfig.toml || echo --guided)
+
 ## rollback: point every function of a stack to the version before, at once: make rollback STACK=upshot-prod
 rollback:
 	@$(GO) run ./internal/rollback -stack "$(STACK)"

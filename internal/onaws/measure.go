@@ -2,6 +2,7 @@ package onaws
 
 import (
 	"net/http"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,8 +79,17 @@ func (m *measured) note(name string, status int, took time.Duration, now time.Ti
 		m.b.Emit([]awsenv.Metric{awsenv.Count("Deliveries", len(list)), awsenv.Milliseconds("IngestLatency", list...)},
 			awsenv.By("Status", key[1]), awsenv.By("Source", key[0]))
 	}
+	m.b.Emit([]awsenv.Metric{awsenv.Amount("IngestMemory", memory())})
 	clear(m.took)
 	m.n, m.flushed = 0, now
+}
+
+// memory is what the process holds, in MB. The platform's report of it would be
+// a line in the log for each delivery.
+func memory() float64 {
+	held := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(held)
+	return float64(held[0].Value.Uint64()-held[1].Value.Uint64()) / 1e6
 }
 
 // statusWriter remembers the status.

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
@@ -99,9 +100,12 @@ func (s *Stack) call(name string, arg any) (any, error) {
 		}
 		return s.getAtt(id, attribute)
 	}
+	if name == "Fn::Base64" {
+		return base64.StdEncoding.EncodeToString([]byte(text(v))), nil
+	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Errorf("%s does not take %v", name, v)
+		return nil, fmt.Errorf("%s does not take %.100v", name, v)
 	}
 	return pure(name, list)
 }

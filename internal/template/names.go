@@ -60,6 +60,7 @@ func (r *Resource) attribute(name string) (string, error) {
 	}
 	known := map[string]string{
 		"AWS::SQS::Queue QueueName":                          r.name("QueueName"),
+		"AWS::Lambda::Version Version":                       "1",
 		"AWS::Lambda::Url FunctionUrl":                       "https://url0example.lambda-url." + r.Stack.o.Region + ".on.aws/",
 		"AWS::ApiGatewayV2::DomainName RegionalDomainName":   "d-example.execute-api." + r.Stack.o.Region + ".amazonaws.com",
 		"AWS::ApiGatewayV2::DomainName RegionalHostedZoneId": "Z0EXAMPLE",
