@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -33,6 +34,11 @@ func run(ctx context.Context, stack string) error {
 	if err != nil {
 		return err
 	}
+	// First, or CodeDeploy would go on moving what is moved back here.
+	stopped, stopErr := awsenv.StopRollouts(ctx, cfg, stack)
+	for _, id := range stopped {
+		fmt.Printf("%-40s stopped\n", "roll-out "+id)
+	}
 	var names []string
 	for _, f := range []string{"ingest", "process", "compact", "report", "discover"} {
 		names = append(names, stack+"-"+f)
@@ -40,7 +46,11 @@ func run(ctx context.Context, stack string) error {
 	names = append(names, "CodeDeployHook_"+stack+"-smoke")
 	steps, err := awsenv.Rollback(ctx, cfg, "live", names...)
 	for _, s := range steps {
+		if s.Note != "" {
+			fmt.Printf("%-40s version %s stays: %s\n", s.Function, s.From, s.Note)
+			continue
+		}
 		fmt.Printf("%-40s version %s -> %s\n", s.Function, s.From, s.To)
 	}
-	return err
+	return errors.Join(err, stopErr)
 }

@@ -100,6 +100,34 @@ func TestRollback(t *testing.T) {
 	if !fault.Is(err, fault.Permanent) || !strings.Contains(err.Error(), "s-process: there is no version before 1") || len(steps) != 1 || points("s-ingest") != "1" {
 		t.Errorf("%+v, %v", steps, err)
 	}
+	// A deployment after a rollback: what was taken back is not chosen again.
+	if _, err := client.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: aws.String("s-ingest"), Description: aws.String("new")}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := client.ListVersionsByFunction(t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("s-ingest")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := *all.Versions[len(all.Versions)-1].Version
+	if _, err := client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("s-ingest"), Name: aws.String("live"), FunctionVersion: &newest}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := awsenv.Rollback(t.Context(), cfg, "live", "s-ingest"); err != nil || points("s-ingest") != "1" || newest == "1" {
+		t.Errorf("after a deployment of version %s: %s, %v", newest, points("s-ingest"), err)
+	}
+	// A roll-out that is under way.
+	if _, err := client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{
+		FunctionName: aws.String("s-ingest"), Name: aws.String("live"),
+		RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{newest: 0.1}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if steps, err := awsenv.Rollback(t.Context(), cfg, "live", "s-ingest"); err != nil || steps[0].From != newest || steps[0].To != "1" {
+		t.Errorf("%+v, %v", steps, err)
+	}
+	if a, err := client.GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: aws.String("s-ingest"), Name: aws.String("live")}); err != nil || *a.FunctionVersion != "1" || a.RoutingConfig != nil && len(a.RoutingConfig.AdditionalVersionWeights) > 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
 	if _, err := awsenv.Rollback(t.Context(), cfg, "live", "nothing"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no function: %v", err)
 	}
