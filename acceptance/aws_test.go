@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"upshot.dev/upshot/internal/runbook"
 	"upshot.dev/upshot/internal/standin"
 	"upshot.dev/upshot/internal/standin/lambda"
 	"upshot.dev/upshot/pipeline/env/awsenv"
@@ -70,6 +71,7 @@ func TestOnAWS(t *testing.T) {
 	step(t, "dead letters and their way back", func() { c.deadLetters() })
 	step(t, "the smoke test", func() { c.smokes() })
 	step(t, "the doctor", func() { c.doctor() })
+	step(t, "the commands of docs/operations", func() { c.runbooks() })
 }
 
 func step(t *testing.T, name string, f func()) {
@@ -212,11 +214,11 @@ func (c *cloud) doctor() {
 	}
 	client := cloudformation.NewFromConfig(standin.Config(t, standin.Moto(t).Endpoint))
 	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("upshot-test"), TemplateBody: aws.String("Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs:\n" + outputs),
+		StackName: aws.String("upshot-prod"), TemplateBody: aws.String("Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs:\n" + outputs),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary(), "doctor", "--stack", "upshot-test", "--config", filepath.Join(c.dist, "ingest", "upshot.yaml"))
+	cmd := exec.CommandContext(t.Context(), binary(), "doctor", "--stack", "upshot-prod", "--config", filepath.Join(c.dist, "ingest", "upshot.yaml"))
 	cmd.Env = append(os.Environ(), c.env...)
 	out, err := cmd.CombinedOutput()
 	for _, want := range []string{
@@ -231,5 +233,47 @@ func (c *cloud) doctor() {
 		if bytes.Contains(out, []byte(secret)) {
 			t.Errorf("the doctor shows a secret")
 		}
+	}
+}
+
+// runbooks runs every command of docs/operations that is for AWS, as it is
+// written, with the real command line of AWS against the stand-ins. The doctor
+// may find something: that is its work.
+func (c *cloud) runbooks() {
+	t := c.t
+	tools := filepath.Dir(standin.Installed(t, "aws/bin/aws", "the commands of docs/operations for AWS"))
+	blocks, err := runbook.Read("../docs/operations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	conf, err := os.ReadFile(filepath.Join(c.dist, "ingest", "upshot.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "upshot.yaml"), conf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lake := filepath.Base(filepath.Dir(c.lake))
+	ran := 0
+	for _, b := range blocks {
+		if b.Where != runbook.AWS {
+			continue
+		}
+		ran++
+		cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `upshot() { command upshot "$@" || [ $? = 1 ]; }`+"\n"+b.Script)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), c.env...)
+		cmd.Env = append(
+			cmd.Env, "PATH="+filepath.Dir(binary())+":"+tools+":"+os.Getenv("PATH"), "AWS_DEFAULT_REGION=us-east-1",
+			"STACK=upshot-prod", "WORKGROUP=upshot", "DATABASE=upshot", "LAKE_BUCKET="+lake, "BACKUP_BUCKET="+c.backup,
+			"DLQ_ARN="+*c.arn("dead"), "QUEUE_ARN="+*c.arn("deliveries"),
+		)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("docs/operations/%s:%d: %v\n%s%s", b.Page, b.Line, err, b.Script, out)
+		}
+	}
+	if ran < 8 {
+		t.Errorf("only %d blocks were run", ran)
 	}
 }

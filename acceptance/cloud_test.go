@@ -43,10 +43,12 @@ type cloud struct {
 	urls  map[string]string // deliveries, dead
 	ses   string
 	lake  string // folder that the objects of the lake are in
-	log   *lockedBuffer
-	env   []string
-	dist  string
-	stop  func() // ends the event source
+	// backup is a bucket for copies.
+	backup string
+	log    *lockedBuffer
+	env    []string
+	dist   string
+	stop   func() // ends the event source
 }
 
 // lockedBuffer is written to by several processes.
@@ -78,6 +80,7 @@ func newCloud(t *testing.T) *cloud {
 	store, moto, mail, queues := standin.S3(t), standin.Moto(t), standin.SES(t), standin.SQS(t)
 	c.ses = mail.URL
 	bucket := store.VersionedBucket(t, "lake")
+	c.backup = store.Bucket(t, "backup")
 	c.lake = filepath.Join(store.Root, bucket, "lake")
 	cfg := standin.Config(t, moto.Endpoint, queues.Endpoint)
 	c.queue = sqs.NewFromConfig(cfg)
@@ -85,7 +88,7 @@ func newCloud(t *testing.T) *cloud {
 	c.putSecrets(ssm.NewFromConfig(cfg))
 	engine := athena.OpenLake(c.lake, localenv.QuerierOptions{})
 	t.Cleanup(func() { _ = engine.Close() })
-	sql := athena.New(athena.Options{Engine: engine, Workgroups: map[string]athena.Workgroup{"upshot": {Output: "s3://results/"}}, Clock: env.ClockFunc(time.Now)})
+	sql := athena.New(athena.Options{Engine: engine, Workgroups: map[string]athena.Workgroup{"upshot": {Output: "s3://results/"}, "upshot-prod": {Output: "s3://results/"}}, Clock: env.ClockFunc(time.Now)})
 	t.Cleanup(sql.Close)
 	c.env = append(standin.Environ(store.Endpoint, moto.Endpoint, mail.Endpoint, queues.Endpoint,
 		standin.Endpoint{Service: "Athena", URL: serve(t, sql)}, standin.Endpoint{Service: "Lambda", URL: serve(t, c.host.APIs())},

@@ -1,9 +1,10 @@
-// Compact merges the small files of the lake, on a schedule. What it cannot
-// finish in its time it leaves for the next.
+// Compact merges the small files of the lake, on a schedule. Days that it
+// finished stay done when its time ends; the next run goes on.
 package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"upshot.dev/upshot/internal/jobs"
@@ -15,14 +16,22 @@ import (
 // grace lets queries finish that have listed the small files.
 const grace = time.Hour
 
+var errBusy = errors.New("another compaction is at work")
+
 func main() {
 	b := onaws.Open()
 	awsenv.StartJob(func(ctx context.Context, _ awsenv.Job) (any, error) {
 		var rep lake.CompactReport
 		err := jobs.Run(ctx, b.Store, b.Clock, "compact", func(ctx context.Context) (err error) {
 			rep, err = lake.Compact(ctx, b.Store, lake.CompactOptions{Clock: b.Clock, Grace: grace})
+			if err == nil && rep.Busy {
+				err = errBusy // no success of this run
+			}
 			return err
 		})
+		if errors.Is(err, errBusy) {
+			err = nil
+		}
 		days, files := 0, 0
 		for _, t := range rep.Tables {
 			days, files = days+t.Days, files+t.Merged

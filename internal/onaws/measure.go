@@ -25,14 +25,14 @@ type measured struct {
 	sources map[string]*source.Source
 
 	mu      sync.Mutex
-	flushed time.Time
+	flushed time.Time                     // zero at first: the first delivery of an instance is seen at once
 	took    map[[2]string][]time.Duration // by source and status
 	n       int
 }
 
 // Measured measures h, for the sources that it knows.
 func (b *Base) Measured(h http.Handler, sources map[string]*source.Source) http.Handler {
-	return &measured{b: b, next: h, sources: sources, flushed: b.Clock.Now(), took: map[[2]string][]time.Duration{}}
+	return &measured{b: b, next: h, sources: sources, took: map[[2]string][]time.Duration{}}
 }
 
 // ServeHTTP passes the request on and notes what came of it.
