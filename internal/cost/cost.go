@@ -122,7 +122,7 @@ const (
 	rowBytes             = 90     // of one record in the tables
 	archiveShare         = 0.2    // of the body, after zstd
 	archiveMonths        = 3      // that the archive is kept
-	metrics, alarms      = 40, 12
+	metrics, alarms      = 40, 16
 	reportQueries        = 40   // one report: metrics by period and dimension, evidence, roadmap
 	alertQueries         = 2    // a day
 	queryTB              = 1e-5 // the least that Athena bills, 10 MB

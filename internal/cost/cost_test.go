@@ -53,7 +53,7 @@ func TestByHand(t *testing.T) {
 		"lake: writes":              131_328 * 25e-6, // a batch every 20 s, 5 objects each
 		"process: time":             (131_328*.5 + 1e8*.0002) * 13.3334e-6,
 		"dashboard":                 3,
-		"alarms":                    1.2,
+		"alarms":                    1.6,
 	}
 	for _, l := range e.Lines {
 		if w, ok := want[l.Item]; ok {
