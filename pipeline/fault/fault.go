@@ -87,3 +87,10 @@ func KindOf(err error) Kind {
 
 // Is reports whether err carries the kind.
 func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
+
+// Says reports whether somebody gave the error this kind, and not only that
+// KindOf takes it for one because nobody gave it any.
+func Says(err error, kind Kind) bool {
+	f, ok := errors.AsType[*fault](err)
+	return ok && f.kind == kind
+}

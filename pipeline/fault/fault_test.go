@@ -49,3 +49,16 @@ func TestKindNames(t *testing.T) {
 		}
 	}
 }
+
+func TestSays(t *testing.T) {
+	plain := errors.New("x")
+	if !fault.Is(plain, fault.Retry) || fault.Says(plain, fault.Retry) {
+		t.Error("an error of no kind is taken for Retry, and says nothing")
+	}
+	if err := fmt.Errorf("read: %w", fault.Retryf("later")); !fault.Says(err, fault.Retry) || fault.Says(err, fault.Permanent) {
+		t.Errorf("%v says another kind", err)
+	}
+	if fault.Says(nil, fault.Retry) {
+		t.Error("no error says something")
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/memenv"
+	"upshot.dev/upshot/pipeline/fault"
 	"upshot.dev/upshot/pipeline/record"
 )
 
@@ -145,6 +146,41 @@ func TestAHalfWrittenGenerationIsFinished(t *testing.T) {
 	}
 	if got != len(rows) {
 		t.Errorf("%d of %d rows are left", got, len(rows))
+	}
+}
+
+// flaky is a store whose objects cannot be read for a while.
+type flaky struct{ env.Store }
+
+func (f flaky) Open(ctx context.Context, key string) (env.Object, error) {
+	o, err := f.Store.Open(ctx, key)
+	return flakyObject{o}, err
+}
+
+type flakyObject struct{ env.Object }
+
+func (flakyObject) ReadAt([]byte, int64) (int, error) { return 0, fault.Retryf("SlowDown") }
+
+// TestAStoreThatIsSlowDamagesNoFile: what passes is not taken for a damaged file.
+func TestAStoreThatIsSlowDamagesNoFile(t *testing.T) {
+	s := memenv.NewStore(memenv.NewClock(noon))
+	if err := WriteHot(t.Context(), s, string(record.Events), testDay, "b", []record.EventRow{{Kind: "track", Row: record.Row{EventID: "a", Source: "s"}}}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMerge(specs[string(record.Events)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.List(t.Context(), "") {
+		if err := m.read(t.Context(), flaky{s}, i.Key, false); !fault.Is(err, fault.Retry) {
+			t.Errorf("a store that is slow: %v", err)
+		}
+		if err := s.Put(t.Context(), i.Key, strings.NewReader("no Parquet")); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.read(t.Context(), s, i.Key, false); !fault.Is(err, fault.Permanent) {
+			t.Errorf("a damaged file: %v", err)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (m *merge) read(ctx context.Context, s env.Blobs, key string, base bool) er
 	defer func() { _ = o.Close() }()
 	f, err := parquet.OpenFile(o, o.Size())
 	if err != nil {
-		return fault.Permanentf("open %s: the file is damaged: %w", key, err)
+		return unreadable("open", key, err)
 	}
 	conv, err := parquet.Convert(m.spec.schema, f.Schema())
 	if err != nil {
@@ -67,10 +67,19 @@ func (m *merge) read(ctx context.Context, s env.Blobs, key string, base bool) er
 	}
 	for _, g := range f.RowGroups() {
 		if err := m.group(parquet.ConvertRowGroup(g, conv), base); err != nil {
-			return fault.Permanentf("read %s: the file is damaged: %w", key, err)
+			return unreadable("read", key, err)
 		}
 	}
 	return ctx.Err()
+}
+
+// unreadable says that a file is damaged, unless it is the store that could not
+// be read: that passes, and the file is as good as before.
+func unreadable(doing, key string, err error) error {
+	if fault.Says(err, fault.Retry) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s %s: %w", doing, key, err)
+	}
+	return fault.Permanentf("%s %s: the file is damaged: %w", doing, key, err)
 }
 
 func (m *merge) group(g parquet.RowGroup, base bool) (err error) {
