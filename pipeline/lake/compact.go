@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -19,15 +16,29 @@ import (
 type CompactOptions struct {
 	Clock env.Clock
 	// Grace is how long a hot file stays after it was written, for readers
-	// that listed it before it was merged. 0 deletes at once.
+	// that listed it before it was merged. 0 deletes at once. It is measured
+	// from the time that the store gives to the file to Clock's: where their
+	// clocks differ, the grace is so much shorter or longer.
 	Grace time.Duration
 	// BucketBytes is the size from which a day is split into more base files;
 	// 0 is 192 MiB.
 	BucketBytes int64
-	// Progress is told of every day that was rewritten, by several goroutines
-	// at once; may be nil.
+	// Memory is about what all days that are merged at once may take, in bytes,
+	// half of it for what is not collected yet; 0 is 256 MiB. Days that need
+	// more use temporary files.
+	Memory int64
+	// Temp is the folder for temporary files; "" is the system's. They take
+	// about what the largest day's hot files and one bucket take in the lake.
+	Temp string
+	// Progress is told of every day that was done, by several goroutines at
+	// once; may be nil.
 	Progress func(table, dt string)
 }
+
+const (
+	defaultBucket = 192 << 20
+	defaultMemory = 256 << 20
+)
 
 // TableReport says what compaction did to a table.
 type TableReport struct {
@@ -44,15 +55,27 @@ type CompactReport struct {
 	Tables []TableReport
 	// Busy is true when another compaction held the lake: nothing was done.
 	Busy bool
+	// Remaining counts the days of tables that are left for the next time, for
+	// want of time or because their files changed meanwhile.
+	Remaining int
+	// TookOver is true when the compaction before did not end. The hot files
+	// of days that were rewritten are then left for the next.
+	TookOver bool
 }
 
-// Compact merges the hot files of every day into the day's base files. It may
-// be cut off anywhere and run again, also while others read and write: a base
-// file is replaced by one Put, and a hot file goes only after its rows are in
-// base, at least Grace after it was written.
+// Compact merges the hot files of every day into the day's base files, the day
+// that has waited longest first. It may be cut off anywhere and run again, also
+// while others read and write: a base file is replaced by one Put, and a hot
+// file goes only after its rows are in base, at least Grace after it was
+// written. It ends a while before ctx's deadline, which it compares with Clock:
+// what it could not do is counted in Remaining and is no error. A damaged day
+// is an error, of kind Permanent, and keeps no other day from being merged.
 func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactReport, err error) {
 	if o.BucketBytes <= 0 {
-		o.BucketBytes = 192 << 20
+		o.BucketBytes = defaultBucket
+	}
+	if o.Memory <= 0 {
+		o.Memory = defaultMemory
 	}
 	l, err := lockLake(ctx, s, o.Clock)
 	if errors.Is(err, env.ErrExist) {
@@ -62,20 +85,15 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 		return rep, fmt.Errorf("compact: take the lock: %w", err)
 	}
 	defer func() { err = errors.Join(err, l.release(ctx)) }()
-	for _, t := range Tables() {
-		tr, err := compactTable(ctx, s, o, l, t)
-		rep.Tables = append(rep.Tables, tr)
-		if err != nil {
-			return rep, fmt.Errorf("compact %s: %w", t, err)
-		}
+	rep.TookOver = l.tookOver
+	p := &plan{s: s, o: o, l: l, rep: &rep}
+	if err := p.list(ctx); err != nil {
+		return rep, fmt.Errorf("compact: %w", err)
+	}
+	if err := p.run(ctx); err != nil {
+		return rep, fmt.Errorf("compact %w", err)
 	}
 	return rep, nil
-}
-
-// dayFiles are the files of one day of one table.
-type dayFiles struct {
-	base, hot []env.Info
-	buckets   int // of the newest generation of base files
 }
 
 func listTable(ctx context.Context, s env.Blobs, table string) (map[string]*dayFiles, error) {
@@ -103,72 +121,6 @@ func listTable(ctx context.Context, s env.Blobs, table string) (map[string]*dayF
 	return days, nil
 }
 
-func compactTable(ctx context.Context, s env.Store, o CompactOptions, l *lock, name string) (TableReport, error) {
-	rep := TableReport{Table: name}
-	days, err := listTable(ctx, s, name)
-	if err != nil {
-		return rep, err
-	}
-	var work []string
-	for _, dt := range slices.Sorted(maps.Keys(days)) {
-		d := days[dt]
-		rep.count(d.base, d.hot)
-		if len(d.hot) > 0 || d.mixed() {
-			work = append(work, dt)
-			continue
-		}
-		rep.FilesAfter += len(d.base)
-		rep.BytesAfter += sum(d.base)
-	}
-	reports := make([]TableReport, len(work))
-	err = parallel(ctx, len(work), func(ctx context.Context, i int) error {
-		if err := l.renew(ctx); err != nil {
-			return err
-		}
-		if err := compactDay(ctx, s, o, name, work[i], days[work[i]], &reports[i]); err != nil {
-			return fmt.Errorf("%s: %w", work[i], err)
-		}
-		if o.Progress != nil {
-			o.Progress(name, work[i])
-		}
-		return nil
-	})
-	for _, r := range reports {
-		rep.add(r)
-	}
-	return rep, err
-}
-
-// compactDays is how many days are merged at once: most of the time goes by
-// waiting for the disk.
-const compactDays = 4
-
-// parallel calls f for 0..n-1, a few at a time, and stops at the first error.
-func parallel(ctx context.Context, n int, f func(context.Context, int) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(n, compactDays) {
-		wg.Go(func() {
-			for i := range next {
-				if err := f(ctx, i); err != nil {
-					stop(err)
-				}
-			}
-		})
-	}
-	for i := range n {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return context.Cause(ctx)
-}
-
 func (r *TableReport) add(o TableReport) {
 	r.Days += o.Days
 	r.Merged += o.Merged
@@ -179,94 +131,11 @@ func (r *TableReport) add(o TableReport) {
 	r.BytesAfter += o.BytesAfter
 }
 
-// mixed reports whether the base files are anything but one whole generation: a
-// crash between writing the new and removing the old leaves files of two, whose
-// number may happen to be that of the new one.
-func (d *dayFiles) mixed() bool {
-	newest := 0
-	for _, f := range d.base {
-		if k, _ := ParseKey(f.Key); k.Buckets == d.buckets {
-			newest++
-		}
-	}
-	return len(d.base) > 0 && (newest != d.buckets || newest != len(d.base))
-}
-
-func (r *TableReport) count(lists ...[]env.Info) {
-	for _, l := range lists {
-		r.FilesBefore += len(l)
-		r.BytesBefore += sum(l)
-	}
-}
-
 func sum(list []env.Info) (n int64) {
 	for _, i := range list {
 		n += i.Size
 	}
 	return n
-}
-
-// compactDay merges one day.
-func compactDay(ctx context.Context, s env.Store, o CompactOptions, name, dt string, d *dayFiles, rep *TableReport) error {
-	m, err := newMerge(specs[name])
-	if err != nil {
-		return err
-	}
-	for _, f := range d.base {
-		if err := m.read(ctx, s, f.Key, true); err != nil {
-			return err
-		}
-	}
-	for _, f := range d.hot {
-		if err := m.read(ctx, s, f.Key, false); err != nil {
-			return err
-		}
-	}
-	rep.RowsIn += int64(len(m.rows))
-	buckets := max(d.buckets, int((sum(d.base)+sum(d.hot))/o.BucketBytes)+1)
-	fresh := m.unique() || d.mixed() || buckets != d.buckets
-	rep.RowsOut += int64(len(m.rows))
-	if fresh {
-		rep.Days++
-		for b := range buckets {
-			key := BaseKey(name, dt, b, buckets)
-			if err := put(ctx, s, key, m.write(b, buckets)); err != nil {
-				return fmt.Errorf("write %s: %w", key, err)
-			}
-		}
-	}
-	rep.Merged += len(d.hot)
-	for _, f := range d.base {
-		if k, _ := ParseKey(f.Key); k.Buckets != buckets {
-			if err := s.Remove(ctx, f.Key); err != nil {
-				return fmt.Errorf("remove the old %s: %w", f.Key, err)
-			}
-		}
-	}
-	deadline := o.Clock.Now().Add(-o.Grace)
-	for _, f := range d.hot {
-		if f.Modified.After(deadline) && o.Grace > 0 {
-			rep.FilesAfter++
-			rep.BytesAfter += f.Size
-			continue
-		}
-		if err := s.Remove(ctx, f.Key); err != nil {
-			return fmt.Errorf("remove the merged %s: %w", f.Key, err)
-		}
-		rep.Deleted++
-	}
-	rep.FilesAfter += buckets
-	return sizes(ctx, s, name, dt, rep)
-}
-
-func sizes(ctx context.Context, s env.Blobs, name, dt string, rep *TableReport) error {
-	for info, err := range s.List(ctx, name+"/tier="+Base+"/dt="+dt+"/") {
-		if err != nil {
-			return err
-		}
-		rep.BytesAfter += info.Size
-	}
-	return nil
 }
 
 // put streams what write produces into the store.
@@ -297,5 +166,12 @@ func (r CompactReport) Write(w io.Writer) error {
 		})
 	}
 	t.Render()
-	return nil
+	var err error
+	if r.TookOver {
+		_, err = fmt.Fprintln(w, "the compaction before did not end; merged files of rewritten days stay until the next")
+	}
+	if r.Remaining > 0 {
+		_, err = fmt.Fprintf(w, "%d days of tables are left for the next time\n", r.Remaining)
+	}
+	return err
 }

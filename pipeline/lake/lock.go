@@ -2,94 +2,199 @@ package lake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"upshot.dev/upshot/pipeline/env"
+	"upshot.dev/upshot/pipeline/fault"
 )
 
 const (
-	lockKey = "compact/lock"
-	// lockLease is how long a lock stands without being renewed: the work on
-	// one day of one table takes far less.
+	lockPrefix = "compact/lock."
+	// lockLease is how long a lock stands without being renewed. It is renewed
+	// four times in that time, also while a file is written.
 	lockLease = 5 * time.Minute
 )
 
-// lock keeps two compactions from writing over each other's base files.
+// lock keeps two compactions from writing over each other's base files. It is
+// a sequence of objects, compact/lock.<n>, of which the last one counts: whoever
+// created it holds the lake, until its lease is over or it says that it was
+// released. Taking, renewing and releasing are all the creation of the next
+// object, which only one succeeds at, so a holder that was slow finds out that
+// another took over and can never undo that. The last object is never removed,
+// so numbers are never used again.
+//
+// The lease is measured between clocks: of two machines whose clocks differ by
+// nearly lockLease, one could take the lock from under the other. The other
+// notices at its next step. What it could do before is one Put that it had
+// finished sending; see removeOld for why even that loses nothing.
 type lock struct {
-	s       env.Store
-	clock   env.Clock
+	s        env.Store
+	clock    env.Clock
+	tookOver bool // from one that did not release
+
 	mu      sync.Mutex
+	n       int
 	renewed time.Time
+	lost    error
 }
 
-// lockLake takes the lock; env.ErrExist when another compaction holds it. A
-// lock whose holder died is taken over after its lease.
+// errLost ends a compaction from which another took over.
+var errLost = fault.Retryf("another compaction took over, as this one did not renew its lock in %s", lockLease)
+
+// lockState is what an object of the lock says.
+type lockState struct {
+	At       time.Time `json:"at"`
+	Released bool      `json:"released,omitempty"`
+}
+
+// lockLake takes the lock; env.ErrExist when another compaction holds it.
 func lockLake(ctx context.Context, s env.Store, clock env.Clock) (*lock, error) {
-	l := &lock{s: s, clock: clock, renewed: clock.Now()}
-	err := s.Create(ctx, lockKey, l.stamp())
-	if !errors.Is(err, env.ErrExist) {
-		return l, err
-	}
-	held, readErr := l.held(ctx)
-	if readErr != nil {
-		return nil, readErr
-	}
-	if held {
+	l := &lock{s: s, clock: clock}
+	n, err := l.last(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.Remove(ctx, lockKey); err != nil {
+	l.n = n
+	if n > 0 {
+		st, err := l.read(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		if l.holds(st) {
+			return nil, fmt.Errorf("the lock is held since %s: %w", st.At.Format(time.RFC3339), env.ErrExist)
+		}
+		l.tookOver = !st.Released
+	}
+	if err := l.advance(ctx, false); err != nil {
 		return nil, err
 	}
-	return l, s.Create(ctx, lockKey, l.stamp())
+	return l, nil
 }
 
-// held reports whether the lock in the store is still within its lease.
-func (l *lock) held(ctx context.Context) (bool, error) {
-	o, err := l.s.Open(ctx, lockKey)
+// holds reports whether a lock in this state keeps others away.
+func (l *lock) holds(st lockState) bool {
+	age := l.clock.Now().Sub(st.At)
+	// A lock from the future comes from a clock that was set back.
+	return !st.Released && age < lockLease && age > -lockLease
+}
+
+// last is the number of the last object; 0 when there is none.
+func (l *lock) last(ctx context.Context) (n int, err error) {
+	for info, err := range l.s.List(ctx, lockPrefix) {
+		if err != nil {
+			return 0, fmt.Errorf("look for the lock: %w", err)
+		}
+		n = max(n, lockNumber(info.Key))
+	}
+	return n, nil
+}
+
+// lockNumber is that of an object of the lock; 0 for others.
+func lockNumber(key string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(key, lockPrefix))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func lockKey(n int) string { return fmt.Sprintf("%s%010d", lockPrefix, n) }
+
+// read reads an object of the lock. One that another has just removed, having
+// created a later one, is held; one that makes no sense is not, so that damage
+// does not stop compaction for good.
+func (l *lock) read(ctx context.Context, n int) (st lockState, err error) {
+	o, err := l.s.Open(ctx, lockKey(n))
 	if errors.Is(err, env.ErrNotExist) {
-		return false, nil
+		return st, fmt.Errorf("another takes it right now: %w", env.ErrExist)
 	}
 	if err != nil {
-		return false, err
+		return st, err
 	}
 	defer func() { _ = o.Close() }()
-	b, err := io.ReadAll(io.NewSectionReader(o, 0, min(o.Size(), 64)))
+	b, err := io.ReadAll(io.NewSectionReader(o, 0, min(o.Size(), 4096)))
 	if err != nil {
-		return false, err
+		return st, err
 	}
-	t, err := time.Parse(time.RFC3339Nano, string(b))
-	if err != nil {
-		return false, nil
+	if json.Unmarshal(b, &st) != nil {
+		return lockState{}, nil
 	}
-	age := l.clock.Now().Sub(t)
-	// A lock from the future comes from a clock that was set back.
-	return age < lockLease && age > -lockLease, nil
+	return st, nil
 }
 
-func (l *lock) stamp() io.Reader {
-	return strings.NewReader(l.clock.Now().UTC().Format(time.RFC3339Nano))
+// advance creates the next object and removes the ones before. env.ErrExist
+// when another was faster. The caller holds mu, or the only reference.
+func (l *lock) advance(ctx context.Context, release bool) error {
+	now := l.clock.Now()
+	b, err := json.Marshal(lockState{now.UTC(), release})
+	if err != nil {
+		return err
+	}
+	next := l.n + 1
+	if err := l.s.Create(ctx, lockKey(next), strings.NewReader(string(b))); err != nil {
+		return err
+	}
+	l.n = next
+	// Another may have gone further and removed the object that this one has
+	// just made again: only the last one counts.
+	last := next
+	for info, err := range l.s.List(ctx, lockPrefix) {
+		if err != nil {
+			return fmt.Errorf("look at the lock: %w", err)
+		}
+		n := lockNumber(info.Key)
+		last = max(last, n)
+		if n < next {
+			_ = l.s.Remove(ctx, info.Key) // what stays is removed the next time
+		}
+	}
+	if last != next {
+		return fmt.Errorf("another is at %d already: %w", last, env.ErrExist)
+	}
+	l.renewed = now
+	return nil
 }
 
-// renew writes the lock anew when a good part of its lease is over.
+// renew is called before every step that cannot be undone. It fails for good
+// when another took over. It renews when a good part of the lease is over.
 func (l *lock) renew(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.clock.Now()
-	if age := now.Sub(l.renewed); age >= 0 && age < lockLease/4 {
+	if l.lost != nil {
+		return l.lost
+	}
+	if age := l.clock.Now().Sub(l.renewed); age >= 0 && age < lockLease/4 {
 		return nil
 	}
-	l.renewed = now
-	if err := l.s.Put(ctx, lockKey, l.stamp()); err != nil {
+	err := l.advance(ctx, false)
+	if errors.Is(err, env.ErrExist) {
+		l.lost = errLost
+		return l.lost
+	}
+	if err != nil {
 		return fmt.Errorf("renew the lock: %w", err)
 	}
 	return nil
 }
 
+// release lets the next compaction in at once. It does nothing when another
+// took over.
 func (l *lock) release(ctx context.Context) error {
-	return l.s.Remove(context.WithoutCancel(ctx), lockKey)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost != nil {
+		return nil
+	}
+	err := l.advance(context.WithoutCancel(ctx), true)
+	if errors.Is(err, env.ErrExist) {
+		return nil
+	}
+	return err
 }

@@ -1,10 +1,8 @@
 package lake
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -17,9 +15,10 @@ import (
 	"upshot.dev/upshot/pipeline/fault"
 )
 
-// merge holds the rows of one day, as the values of their columns: rows are
+// reference merges a day in memory, in the plainest way: what the streaming merge
+// is compared with. It holds the rows of one day, as the values of their columns: rows are
 // moved, never decoded, so nothing is lost on the way.
-type merge struct {
+type reference struct {
 	spec                spec
 	order, same, prefer []int // leaf columns
 	rows                []mergeRow
@@ -31,10 +30,11 @@ type mergeRow struct {
 	row                 parquet.Row
 	base                bool
 	order, same, prefer string
+	tie                 string // of rows that rank the same the smallest stands
 }
 
-func newMerge(s spec) (*merge, error) {
-	m := &merge{spec: s}
+func newReference(s spec) (*reference, error) {
+	m := &reference{spec: s}
 	for _, c := range []struct {
 		names []string
 		to    *[]int
@@ -51,7 +51,7 @@ func newMerge(s spec) (*merge, error) {
 }
 
 // read adds the rows of a file. Columns that the file lacks are null.
-func (m *merge) read(ctx context.Context, s env.Blobs, key string, base bool) error {
+func (m *reference) read(ctx context.Context, s env.Blobs, key string, base bool) error {
 	o, err := s.Open(ctx, key)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", key, err)
@@ -59,7 +59,7 @@ func (m *merge) read(ctx context.Context, s env.Blobs, key string, base bool) er
 	defer func() { _ = o.Close() }()
 	f, err := parquet.OpenFile(o, o.Size())
 	if err != nil {
-		return unreadable("open", key, err)
+		return fault.Permanentf("open %s: the file is damaged: %w", key, err)
 	}
 	conv, err := parquet.Convert(m.spec.schema, f.Schema())
 	if err != nil {
@@ -67,22 +67,13 @@ func (m *merge) read(ctx context.Context, s env.Blobs, key string, base bool) er
 	}
 	for _, g := range f.RowGroups() {
 		if err := m.group(parquet.ConvertRowGroup(g, conv), base); err != nil {
-			return unreadable("read", key, err)
+			return fault.Permanentf("read %s: the file is damaged: %w", key, err)
 		}
 	}
 	return ctx.Err()
 }
 
-// unreadable says that a file is damaged, unless it is the store that could not
-// be read: that passes, and the file is as good as before.
-func unreadable(doing, key string, err error) error {
-	if fault.Says(err, fault.Retry) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s %s: %w", doing, key, err)
-	}
-	return fault.Permanentf("%s %s: the file is damaged: %w", doing, key, err)
-}
-
-func (m *merge) group(g parquet.RowGroup, base bool) (err error) {
+func (m *reference) group(g parquet.RowGroup, base bool) (err error) {
 	r := g.Rows()
 	defer func() { err = errors.Join(err, r.Close()) }()
 	buf := make([]parquet.Row, 256)
@@ -90,7 +81,7 @@ func (m *merge) group(g parquet.RowGroup, base bool) (err error) {
 		n, err := r.ReadRows(buf)
 		for _, row := range buf[:n] {
 			m.rows = append(m.rows, mergeRow{
-				row.Clone(), base, sortKey(row, m.order), sortKey(row, m.same), sortKey(row, m.prefer),
+				row.Clone(), base, sortKey(row, m.order), sortKey(row, m.same), sortKey(row, m.prefer), m.tie(row),
 			})
 		}
 		if errors.Is(err, io.EOF) {
@@ -104,9 +95,9 @@ func (m *merge) group(g parquet.RowGroup, base bool) (err error) {
 
 // unique keeps one row of those that are the same, and puts the rest in the
 // order of the file. It reports whether anything differs from what base holds.
-func (m *merge) unique() (changed bool) {
+func (m *reference) unique() (changed bool) {
 	slices.SortFunc(m.rows, func(a, b mergeRow) int {
-		return cmp.Or(cmp.Compare(a.same, b.same), cmp.Compare(a.prefer, b.prefer), preferBase(a, b))
+		return cmp.Or(cmp.Compare(a.same, b.same), cmp.Compare(a.prefer, b.prefer), preferBase(a, b), cmp.Compare(a.tie, b.tie))
 	})
 	n := len(m.rows)
 	m.rows = slices.CompactFunc(m.rows, func(later, kept mergeRow) bool {
@@ -124,6 +115,13 @@ func (m *merge) unique() (changed bool) {
 	return changed
 }
 
+func (m *reference) tie(row parquet.Row) string {
+	var l layout
+	l.order, l.same, l.prefer = m.order, m.same, m.prefer
+	p, _ := l.pack(nil, row, fromHot)
+	return string(p.rec)
+}
+
 func preferBase(a, b mergeRow) int {
 	switch {
 	case a.base == b.base:
@@ -136,7 +134,7 @@ func preferBase(a, b mergeRow) int {
 }
 
 // write gives the writer of one bucket: the rows whose identity falls into it.
-func (m *merge) write(bucket, buckets int) func(io.Writer) error {
+func (m *reference) write(bucket, buckets int) func(io.Writer) error {
 	return func(w io.Writer) error {
 		pw := parquet.NewWriter(w, append(options(), m.spec.schema)...)
 		batch := make([]parquet.Row, 0, writeRows)
@@ -165,54 +163,5 @@ func bucketOf(same string, buckets int) int {
 	return int(h.Sum32()) % buckets
 }
 
-// column finds a column's value in a row; the columns compared are no lists,
-// so there is one value. Rows hold their values in the order of columns.
-func column(row parquet.Row, c int) parquet.Value {
-	i, ok := slices.BinarySearchFunc(row, c, func(v parquet.Value, c int) int { return cmp.Compare(v.Column(), c) })
-	if !ok {
-		return parquet.Value{}
-	}
-	return row[i]
-}
-
-// sortKey encodes the columns so that the keys of two rows compare as their
-// values do, one column after the other, null first.
-func sortKey(row parquet.Row, columns []int) string {
-	key := make([]byte, 0, 64)
-	for _, c := range columns {
-		key = appendKey(key, column(row, c))
-	}
-	return string(key)
-}
-
-func appendKey(key []byte, v parquet.Value) []byte {
-	if v.IsNull() {
-		return append(key, 0)
-	}
-	key = append(key, 1)
-	switch v.Kind() {
-	case parquet.Boolean:
-		if v.Boolean() {
-			return append(key, 1)
-		}
-		return append(key, 0)
-	case parquet.Int32:
-		return binary.BigEndian.AppendUint32(key, uint32(v.Int32())^1<<31) //nolint:gosec // the sign bit is turned over on purpose
-	case parquet.Int64:
-		return binary.BigEndian.AppendUint64(key, uint64(v.Int64())^1<<63) //nolint:gosec // the same
-	default:
-		// A zero byte inside is marked, and two of them end the text, so that a
-		// text sorts before those it begins.
-		for _, b := range v.ByteArray() {
-			if key = append(key, b); b == 0 {
-				key = append(key, 0xff)
-			}
-		}
-		return append(key, 0, 0)
-	}
-}
-
-// compareValues orders values of one column, null first.
-func compareValues(a, b parquet.Value) int {
-	return bytes.Compare(appendKey(nil, a), appendKey(nil, b))
-}
+// sortKey encodes the columns so that keys compare as the values do.
+func sortKey(row parquet.Row, columns []int) string { return string(appendKeys(nil, row, columns)) }

@@ -1,0 +1,67 @@
+package lake
+
+import (
+	"context"
+	"fmt"
+
+	"upshot.dev/upshot/pipeline/env"
+)
+
+// removeOld removes what the new base files replace, unless readers may still
+// need it: base files of older generations, and hot files past their grace.
+//
+// After a compaction that did not end, nothing is removed of days whose base
+// files had to be written. That one may be slow, not dead, and its last Put, of
+// older rows, may yet come to pass; as long as the hot files stay nothing is
+// lost by it. The next compaction reads base again, and removes.
+func (m *dayMerge) removeOld(ctx context.Context) error {
+	keep := m.l.tookOver && m.changed
+	for _, f := range m.files.base {
+		if k, _ := ParseKey(f.Key); k.Buckets == m.buckets {
+			continue
+		}
+		if keep {
+			m.rep.FilesAfter++
+			continue
+		}
+		if err := m.remove(ctx, f); err != nil {
+			return fmt.Errorf("remove the old %s: %w", f.Key, err)
+		}
+	}
+	deadline := m.o.Clock.Now().Add(-m.o.Grace)
+	return each(ctx, len(m.files.hot), readers, func(ctx context.Context, i int) error {
+		f := m.files.hot[i]
+		if keep || f.Modified.After(deadline) && m.o.Grace > 0 {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.rep.FilesAfter++
+			m.rep.BytesAfter += f.Size
+			return nil
+		}
+		if err := m.remove(ctx, f); err != nil {
+			return fmt.Errorf("remove the merged %s: %w", f.Key, err)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.rep.Deleted++
+		return nil
+	})
+}
+
+func (m *dayMerge) remove(ctx context.Context, f env.Info) error {
+	if err := m.l.renew(ctx); err != nil {
+		return err
+	}
+	return m.s.Remove(ctx, f.Key)
+}
+
+// measure adds the size of the base files to the report.
+func (m *dayMerge) measure(ctx context.Context) error {
+	for info, err := range m.s.List(ctx, m.table+"/tier="+Base+"/dt="+m.dt+"/") {
+		if err != nil {
+			return err
+		}
+		m.rep.BytesAfter += info.Size
+	}
+	return nil
+}

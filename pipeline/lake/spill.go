@@ -1,0 +1,175 @@
+package lake
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/klauspost/compress/s2"
+
+	"upshot.dev/upshot/pipeline/fault"
+)
+
+// spill is a temporary file of compressed segments. It has no name from the
+// start (where the system allows that), so a process that is killed leaves
+// nothing behind.
+type spill struct {
+	f    *os.File
+	end  int64
+	name string // to remove at the end; "" when it has none
+	buf  []byte
+}
+
+// segment is a place in a spill.
+type segment struct {
+	in  *spill
+	off int64
+	len int // compressed
+	raw int
+}
+
+func newSpill(dir string) (*spill, error) {
+	f, err := os.CreateTemp(dir, "upshot-compact-*")
+	if err != nil {
+		return nil, explainTemp(dir, err)
+	}
+	s := &spill{f: f, name: f.Name()}
+	if os.Remove(s.name) == nil {
+		s.name = ""
+	}
+	return s, nil
+}
+
+// write appends a segment.
+func (s *spill) write(raw []byte) (segment, error) {
+	if n := s2.MaxEncodedLen(len(raw)); n > cap(s.buf) {
+		s.buf = make([]byte, n)
+	}
+	b := s2.Encode(s.buf[:cap(s.buf)], raw)
+	if _, err := s.f.WriteAt(b, s.end); err != nil {
+		return segment{}, explainTemp("", err)
+	}
+	seg := segment{s, s.end, len(b), len(raw)}
+	s.end += int64(len(b))
+	return seg, nil
+}
+
+// read gives the segment's bytes, in raw's memory when there is room.
+func (g segment) read(packed, raw []byte) (p, r []byte, err error) {
+	if cap(packed) < g.len {
+		packed = make([]byte, g.len)
+	}
+	packed = packed[:g.len]
+	if _, err := g.in.f.ReadAt(packed, g.off); err != nil {
+		return nil, nil, explainTemp("", err)
+	}
+	if cap(raw) < g.raw {
+		raw = make([]byte, g.raw)
+	}
+	raw, err = s2.Decode(raw[:cap(raw)], packed)
+	if err != nil {
+		return nil, nil, fault.Retryf("a temporary file holds other bytes than were written to it: %w", err)
+	}
+	return packed, raw, nil
+}
+
+func (s *spill) close() error {
+	if s == nil {
+		return nil
+	}
+	err := s.f.Close()
+	if s.name != "" {
+		err = errors.Join(err, os.Remove(s.name))
+	}
+	s.buf = nil
+	return err
+}
+
+func explainTemp(dir string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fault.Retryf("the disk for temporary files is full; give it more room or compaction more memory: %w", err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		return fault.Permanentf("no temporary file can be made in %q; name a folder that can be written: %w", dir, err)
+	}
+	return fmt.Errorf("temporary file: %w", err)
+}
+
+// packedHead is the fixed part of a packed row outside memory.
+const packedHead = 21
+
+func appendPacked(buf []byte, p *packed) []byte {
+	buf = append(buf, byte(p.tier))
+	for _, v := range []uint32{p.hash, p.same, p.prefer, p.value, uint32(len(p.rec))} { //nolint:gosec // a row is far below 4 GB
+		buf = binary.LittleEndian.AppendUint32(buf, v)
+	}
+	return append(buf, p.rec...)
+}
+
+// readPacked takes the first row off buf, which it shares.
+func readPacked(buf []byte) (p packed, rest []byte, err error) {
+	if len(buf) < packedHead {
+		return p, nil, fault.Retryf("a temporary file was cut off; something else writes to it")
+	}
+	u := func(i int) uint32 { return binary.LittleEndian.Uint32(buf[1+4*i:]) }
+	p = packed{tier: tier(buf[0]), hash: u(0), same: u(1), prefer: u(2), value: u(3)}
+	end := packedHead + int(u(4))
+	if len(buf) < end {
+		return p, nil, fault.Retryf("a temporary file was cut off; something else writes to it")
+	}
+	p.rec = buf[packedHead:end:end]
+	return p, buf[end:], nil
+}
+
+// run is a sorted sequence of rows in a spill, written block by block.
+type run struct {
+	blocks []segment
+	rows   int64
+}
+
+// writeRun writes sorted rows by blocks of about size bytes.
+func (s *spill) writeRun(rows []packed, size int) (run, error) {
+	r := run{rows: int64(len(rows))}
+	buf := make([]byte, 0, size+size/4)
+	for i := range rows {
+		buf = appendPacked(buf, &rows[i])
+		if len(buf) < size && i < len(rows)-1 {
+			continue
+		}
+		seg, err := s.write(buf)
+		if err != nil {
+			return r, err
+		}
+		r.blocks = append(r.blocks, seg)
+		buf = buf[:0]
+	}
+	return r, nil
+}
+
+// runReader reads a run from its beginning.
+type runReader struct {
+	run         run
+	packed, raw []byte
+	rest        []byte
+	head        packed
+}
+
+// next moves to the next row; false at the end. The row before becomes invalid.
+func (r *runReader) next() (bool, error) {
+	if len(r.rest) == 0 {
+		if len(r.run.blocks) == 0 {
+			return false, nil
+		}
+		var err error
+		if r.packed, r.raw, err = r.run.blocks[0].read(r.packed, r.raw); err != nil {
+			return false, err
+		}
+		r.run.blocks, r.rest = r.run.blocks[1:], r.raw
+	}
+	var err error
+	r.head, r.rest, err = readPacked(r.rest)
+	return true, err
+}

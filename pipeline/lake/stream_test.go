@@ -1,0 +1,283 @@
+package lake
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"upshot.dev/upshot/pipeline/env"
+	"upshot.dev/upshot/pipeline/env/memenv"
+	"upshot.dev/upshot/pipeline/record"
+)
+
+// TestPackedRowsComeBack: every value of a row, its levels and its place.
+func TestPackedRowsComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		for table, row := range map[string]any{
+			"tickets": &record.TicketRow{Row: drawRow(t), Tags: rapid.SliceOfN(text, 0, 3).Draw(t, "tags"), Feedback: drawFeedback(t, 3)},
+			"surveys": &record.SurveyRow{Row: drawRow(t), Score: number.Draw(t, "score"), Feedback: drawFeedback(t, 3)},
+			"events":  &record.EventRow{Row: drawRow(t), Revenue: number.Draw(t, "revenue")},
+			"links":   &record.LinkRow{Source: text.Draw(t, "source"), UserKey: text.Draw(t, "user"), Excluded: rapid.Bool().Draw(t, "excluded")},
+		} {
+			l, err := newLayout(specs[table])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := l.schema.Deconstruct(nil, row)
+			p, _ := l.pack([]byte("before"), want, fromHot)
+			got := l.unpack(nil, p.rec[p.value:])
+			if diff := cmp.Diff(describeValues(want), describeValues(got)); diff != "" {
+				t.Fatalf("%s (-want +got):\n%s", table, diff)
+			}
+		}
+	})
+}
+
+// drawDay writes hot files of a day with many repetitions.
+func drawDay(t *rapid.T, s env.Store, table, name string) {
+	for file := range rapid.IntRange(1, 4).Draw(t, "files") {
+		var tickets []record.TicketRow
+		var events []record.EventRow
+		for range rapid.IntRange(1, 12).Draw(t, "rows") {
+			row := record.Row{
+				EventID: fmt.Sprint("e", rapid.IntRange(0, 15).Draw(t, "id")), Source: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "source"),
+				OccurredAt: rapid.Int64Range(0, 5).Draw(t, "occurred") * 1000, ReceivedAt: rapid.Int64Range(0, 2).Draw(t, "received"),
+				DeliveryID: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "delivery"), UserKey: text.Draw(t, "user"),
+			}
+			tickets = append(tickets, record.TicketRow{Row: row, Feedback: drawFeedback(t, 2)})
+			events = append(events, record.EventRow{Row: row, Kind: "track", Revenue: number.Draw(t, "revenue")})
+		}
+		var err error
+		if table == "tickets" {
+			err = WriteHot(t.Context(), s, table, testDay, fmt.Sprint(name, file), tickets)
+		} else {
+			err = WriteHot(t.Context(), s, table, testDay, fmt.Sprint(name, file), events)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// contents are the base files of a table.
+func contents(t testing.TB, s env.Blobs, table string) map[string]string {
+	out := map[string]string{}
+	for info, err := range s.List(t.Context(), table+"/tier=base/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[info.Key] = string(content(t, s, info.Key))
+	}
+	return out
+}
+
+func content(t testing.TB, s env.Blobs, key string) []byte {
+	o, err := s.Open(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// rapidTB lets helpers that want a testing.TB report to rapid.
+type rapidTB struct {
+	testing.TB
+	t *rapid.T
+}
+
+func (r rapidTB) Context() context.Context { return r.t.Context() }
+func (r rapidTB) Fatal(args ...any)        { r.t.Fatal(args...) }
+func (r rapidTB) Helper()                  {}
+
+// TestEveryPathWritesTheSame: in memory, by temporary files, and the plainest
+// merge there is, over several generations of base files.
+func TestEveryPathWritesTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tb := rapidTB{t: t}
+		clock := memenv.NewClock(noon)
+		table := rapid.SampledFrom([]string{"tickets", "events"}).Draw(t, "table")
+		small, large := memenv.NewStore(clock), memenv.NewStore(clock)
+		for step := range rapid.IntRange(1, 3).Draw(t, "steps") {
+			o := CompactOptions{Clock: clock, BucketBytes: rapid.SampledFrom([]int64{1 << 30, 12_000, 4_000}).Draw(t, "bucket")}
+			drawDay(t, small, table, fmt.Sprint("step", step))
+			for info, err := range small.List(t.Context(), table+"/tier=hot/") {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := large.Put(t.Context(), info.Key, bytes.NewReader(content(tb, small, info.Key))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := plain(tb, large, table)
+			if _, err := Compact(t.Context(), large, o); err != nil {
+				t.Fatal(err)
+			}
+			o.Memory = 1 // every batch of rows goes to a temporary file
+			if _, err := Compact(t.Context(), small, o); err != nil {
+				t.Fatal(err)
+			}
+			got := contents(tb, large, table)
+			if diff := cmp.Diff(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(contents(tb, small, table)))); diff != "" {
+				t.Fatal("other files:", diff)
+			}
+			for key, b := range contents(tb, small, table) {
+				f, _ := ParseKey(key)
+				if b != got[key] {
+					t.Fatalf("step %d: %s differs between memory and temporary files", step, key)
+				}
+				if b != want(f.Bucket, f.Buckets) {
+					t.Fatalf("step %d: %s differs from the plainest merge", step, key)
+				}
+			}
+		}
+	})
+}
+
+// plain reads the day and gives the bytes of any base file of it.
+func plain(t testing.TB, s env.Blobs, table string) func(bucket, buckets int) string {
+	ref, err := newReference(specs[table])
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := listTable(t.Context(), s, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range days[testDay].base {
+		if err := ref.read(t.Context(), s, f.Key, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range days[testDay].hot {
+		if err := ref.read(t.Context(), s, f.Key, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ref.unique()
+	return func(bucket, buckets int) string {
+		var b bytes.Buffer
+		if err := ref.write(bucket, buckets)(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+}
+
+// gauge samples the live heap at every access to the store, collecting first
+// where it seems to have grown, and keeps the most.
+type gauge struct {
+	env.Store
+	most atomic.Uint64
+}
+
+func (h *gauge) sample() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	for old := h.most.Load(); m.HeapInuse > old && !h.most.CompareAndSwap(old, m.HeapInuse); old = h.most.Load() {
+	}
+}
+
+func (h *gauge) Open(ctx context.Context, key string) (env.Object, error) {
+	h.sample()
+	return h.Store.Open(ctx, key)
+}
+
+func (h *gauge) Put(ctx context.Context, key string, r io.Reader) error {
+	return h.Store.Put(ctx, key, readerFunc(func(b []byte) (int, error) { h.sample(); return r.Read(b) }))
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// TestMemoryDoesNotGrowWithTheDay: the same day with little memory and with as
+// much as it wants. The garbage that is not collected yet counts.
+func TestMemoryDoesNotGrowWithTheDay(t *testing.T) {
+	const files, each, repeated = 80, 5000, 7
+	s := &folder{dir: t.TempDir()}
+	for i := range files {
+		// Some files repeat the one before.
+		if err := WriteHot(t.Context(), s, "events", testDay, fmt.Sprint("hot-", i), usage(each, (i-i/(files/repeated))*each)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	peak := func(memory int64) uint64 {
+		runtime.GC()
+		debug.FreeOSMemory()
+		var before runtime.MemStats
+		runtime.ReadMemStats(&before)
+		g := &gauge{Store: s}
+		o := CompactOptions{Clock: memenv.NewClock(noon), Memory: memory, Temp: t.TempDir(), Grace: 1000 * time.Hour}
+		rep, err := Compact(t.Context(), g, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := rep.Tables[2]; r.RowsIn < files*each || r.RowsOut != (files-repeated)*each {
+			t.Errorf("%d rows in, %d out", r.RowsIn, r.RowsOut)
+		}
+		if err := s.Remove(t.Context(), BaseKey("events", testDay, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		return (g.most.Load() - before.HeapInuse) >> 20
+	}
+	little, much := peak(32<<20), peak(1<<30)
+	t.Logf("at most %d MiB of heap with 32 MiB for the rows, %d MiB with all in memory", little, much)
+	if little > 144 || 2*much < 3*little {
+		t.Errorf("the heap grew to %d MiB with little memory, to %d MiB with much", little, much)
+	}
+	if n := s.most.Load(); n > filesAtOnce {
+		t.Errorf("%d files were open at once", n)
+	}
+}
+
+// TestRepeatedWithoutEnd: one row that was delivered so often that the copies
+// do not fit into memory, though they all fall into one part.
+func TestRepeatedWithoutEnd(t *testing.T) {
+	l, err := newLayout(specs["events"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := usage(1, 0)[0]
+	values := l.schema.Deconstruct(nil, &row)
+	s := newSorter(1, 64<<10, t.TempDir(), 1<<20)
+	for range 40 {
+		b := batch{}
+		for range 100 {
+			var p packed
+			p, b.chunk = l.pack(b.chunk, values, fromHot)
+			b.rows = append(b.rows, p)
+		}
+		if err := s.take(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.bucket(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := got.each(func(*packed) error { n++; return nil }); err != nil || n != 1 || s.parts == 0 {
+		t.Errorf("%d rows, %v, in %d parts", n, err, s.parts)
+	}
+	if err := got.close(); err != nil {
+		t.Error(err)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
