@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -29,7 +31,10 @@ type segment struct {
 	off int64
 	len int // compressed
 	raw int
+	sum uint32 // of the compressed bytes: what comes back must be what was written
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func newSpill(dir string) (*spill, error) {
 	f, err := os.CreateTemp(dir, "upshot-compact-*")
@@ -52,7 +57,7 @@ func (s *spill) write(raw []byte) (segment, error) {
 	if _, err := s.f.WriteAt(b, s.end); err != nil {
 		return segment{}, explainTemp("", err)
 	}
-	seg := segment{s, s.end, len(b), len(raw)}
+	seg := segment{s, s.end, len(b), len(raw), crc32.Checksum(b, castagnoli)}
 	s.end += int64(len(b))
 	return seg, nil
 }
@@ -63,18 +68,26 @@ func (g segment) read(packed, raw []byte) (p, r []byte, err error) {
 		packed = make([]byte, g.len)
 	}
 	packed = packed[:g.len]
-	if _, err := g.in.f.ReadAt(packed, g.off); err != nil {
+	if _, err := g.in.f.ReadAt(packed, g.off); errors.Is(err, io.EOF) {
+		return nil, nil, errTempChanged
+	} else if err != nil {
 		return nil, nil, explainTemp("", err)
+	}
+	if crc32.Checksum(packed, castagnoli) != g.sum {
+		return nil, nil, errTempChanged
 	}
 	if cap(raw) < g.raw {
 		raw = make([]byte, g.raw)
 	}
 	raw, err = s2.Decode(raw[:cap(raw)], packed)
 	if err != nil {
-		return nil, nil, fault.Retryf("a temporary file holds other bytes than were written to it: %w", err)
+		return nil, nil, errTempChanged
 	}
 	return packed, raw, nil
 }
+
+// errTempChanged ends the merge of a day before anything of it is replaced.
+var errTempChanged = fault.Retryf("a temporary file of compaction holds other bytes than were written to it; its disk is failing, or something else writes to it")
 
 func (s *spill) close() error {
 	if s == nil {
@@ -112,13 +125,13 @@ func appendPacked(buf []byte, p *packed) []byte {
 // readPacked takes the first row off buf, which it shares.
 func readPacked(buf []byte) (p packed, rest []byte, err error) {
 	if len(buf) < packedHead {
-		return p, nil, fault.Retryf("a temporary file was cut off; something else writes to it")
+		return p, nil, errTempChanged
 	}
 	u := func(i int) uint32 { return binary.LittleEndian.Uint32(buf[1+4*i:]) }
 	p = packed{tier: tier(buf[0]), hash: u(0), same: u(1), prefer: u(2), value: u(3)}
 	end := packedHead + int(u(4))
 	if len(buf) < end {
-		return p, nil, fault.Retryf("a temporary file was cut off; something else writes to it")
+		return p, nil, errTempChanged
 	}
 	p.rec = buf[packedHead:end:end]
 	return p, buf[end:], nil
