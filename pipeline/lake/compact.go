@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -138,12 +139,15 @@ func sum(list []env.Info) (n int64) {
 	return n
 }
 
-// put streams what write produces into the store.
+// put streams what write produces into the store. write has ended when it
+// returns.
 func put(ctx context.Context, s env.Blobs, key string, write func(io.Writer) error) error {
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(write(w)) }()
+	var writing sync.WaitGroup
+	writing.Go(func() { w.CloseWithError(write(w)) })
 	err := s.Put(ctx, key, r)
 	_ = r.CloseWithError(errors.New("the store stopped reading")) // ends write when Put gave up early
+	writing.Wait()
 	return err
 }
 
