@@ -69,8 +69,9 @@ type CompactReport struct {
 // while others read and write: a base file is replaced by one Put, and a hot
 // file goes only after its rows are in base, at least Grace after it was
 // written. It ends a while before ctx's deadline, which it compares with Clock:
-// what it could not do is counted in Remaining and is no error. A damaged day
-// is an error, of kind Permanent, and keeps no other day from being merged.
+// what it could not do is counted in Remaining and is no error. A day that is
+// damaged, or whose temporary files have no room, is an error and keeps no other
+// day from being merged.
 func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactReport, err error) {
 	if o.BucketBytes <= 0 {
 		o.BucketBytes = defaultBucket

@@ -255,7 +255,9 @@ func (p *packer) file(ctx context.Context, f env.Info, from tier) error {
 		return fmt.Errorf("open %s: %w", f.Key, err)
 	}
 	defer func() { _ = o.Close() }()
-	if err := p.object(ctx, o, from); err != nil {
+	if err := p.object(ctx, o, from); isTemp(err) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("read %s: %w", f.Key, err)
 	}
 	p.read += f.Size

@@ -46,7 +46,7 @@ type plan struct {
 	work    []job      // the oldest first
 	free    int64      // bytes
 	stopped bool
-	failed  []error // days that are damaged
+	failed  []error // days that are damaged, or have no room for temporary files
 	bytes   int64   // that were merged
 	took    time.Duration
 }
@@ -227,7 +227,7 @@ func (p *plan) judge(ctx, work context.Context, j job, err error) error {
 	case outOfTime, errors.Is(err, env.ErrNotExist):
 		p.rep.Remaining++
 		p.leave(j)
-	case fault.Is(err, fault.Permanent):
+	case fault.Is(err, fault.Permanent), isTemp(err):
 		p.failed = append(p.failed, err)
 		p.leave(j)
 	default:

@@ -3,7 +3,6 @@ package lake
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -20,6 +19,7 @@ import (
 // nothing behind.
 type spill struct {
 	f    *os.File
+	dir  string
 	end  int64
 	name string // to remove at the end; "" when it has none
 	buf  []byte
@@ -41,7 +41,7 @@ func newSpill(dir string) (*spill, error) {
 	if err != nil {
 		return nil, explainTemp(dir, err)
 	}
-	s := &spill{f: f, name: f.Name()}
+	s := &spill{f: f, dir: dir, name: f.Name()}
 	if os.Remove(s.name) == nil {
 		s.name = ""
 	}
@@ -55,7 +55,7 @@ func (s *spill) write(raw []byte) (segment, error) {
 	}
 	b := s2.Encode(s.buf[:cap(s.buf)], raw)
 	if _, err := s.f.WriteAt(b, s.end); err != nil {
-		return segment{}, explainTemp("", err)
+		return segment{}, explainTemp(s.dir, err)
 	}
 	seg := segment{s, s.end, len(b), len(raw), crc32.Checksum(b, castagnoli)}
 	s.end += int64(len(b))
@@ -71,7 +71,7 @@ func (g segment) read(packed, raw []byte) (p, r []byte, err error) {
 	if _, err := g.in.f.ReadAt(packed, g.off); errors.Is(err, io.EOF) {
 		return nil, nil, errTempChanged
 	} else if err != nil {
-		return nil, nil, explainTemp("", err)
+		return nil, nil, explainTemp(g.in.dir, err)
 	}
 	if crc32.Checksum(packed, castagnoli) != g.sum {
 		return nil, nil, errTempChanged
@@ -87,7 +87,7 @@ func (g segment) read(packed, raw []byte) (p, r []byte, err error) {
 }
 
 // errTempChanged ends the merge of a day before anything of it is replaced.
-var errTempChanged = fault.Retryf("a temporary file of compaction holds other bytes than were written to it; its disk is failing, or something else writes to it")
+var errTempChanged = tempError{fault.Retryf("a temporary file of compaction holds other bytes than were written to it; its disk is failing, or something else writes to it")}
 
 func (s *spill) close() error {
 	if s == nil {
@@ -101,14 +101,29 @@ func (s *spill) close() error {
 	return err
 }
 
+// tempError is a fault of the temporary files, which concerns the day that needs
+// them and no other.
+type tempError struct{ error }
+
+func (e tempError) Unwrap() error { return e.error }
+
+func isTemp(err error) bool {
+	_, ok := errors.AsType[tempError](err)
+	return ok
+}
+
+// explainTemp says where temporary files are and what to do about them.
 func explainTemp(dir string, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fault.Retryf("the disk for temporary files is full; give it more room or compaction more memory: %w", err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
-		return fault.Permanentf("no temporary file can be made in %q; name a folder that can be written: %w", dir, err)
+	if dir == "" {
+		dir = os.TempDir()
 	}
-	return fmt.Errorf("temporary file: %w", err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return tempError{fault.Retryf("the disk for temporary files is full; give %s more room, or compaction more memory: %w", dir, err)}
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		return tempError{fault.Permanentf("no temporary file can be made in %s; name a folder that can be written: %w", dir, err)}
+	}
+	return tempError{fault.Retryf("a temporary file in %s: %w", dir, err)}
 }
 
 // packedHead is the fixed part of a packed row outside memory.
