@@ -12,6 +12,13 @@ import (
 type tally struct {
 	target         int64 // rows of the file
 	rows, standing int64 // that the file shall have, and those of them that it has
+	news           *news
+}
+
+// news tells which files hold rows that base did not hold before.
+type news struct {
+	hot  []bool // of the day's hot files, in their order
+	base bool   // some older generation of base
 }
 
 // read counts a row before repetitions are dropped.
@@ -25,8 +32,13 @@ func (t *tally) read(p *packed) {
 func (t *tally) stand(rows []packed) {
 	t.rows += int64(len(rows))
 	for i := range rows {
-		if rows[i].tier == fromTarget {
+		switch rows[i].tier {
+		case fromTarget:
 			t.standing++
+		case fromBase:
+			t.news.base = true
+		default:
+			t.news.hot[rows[i].file] = true
 		}
 	}
 }
@@ -50,7 +62,7 @@ func (s *sorter) bucket(b int) (*sortedRows, error) {
 	if err := s.flush(); err != nil {
 		return nil, err
 	}
-	out := &sortedRows{}
+	out := &sortedRows{tally: tally{news: &s.news}}
 	var err error
 	if out.file, err = newSpill(s.dir); err != nil {
 		return nil, err
@@ -74,7 +86,7 @@ func (s *sorter) bucket(b int) (*sortedRows, error) {
 }
 
 func (s *sorter) inMemory(b int) *sortedRows {
-	out := &sortedRows{memory: s.rows}
+	out := &sortedRows{tally: tally{news: &s.news}, memory: s.rows}
 	if s.buckets > 1 {
 		out.memory = nil
 		for i := range s.rows {

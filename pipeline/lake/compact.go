@@ -17,9 +17,11 @@ import (
 type CompactOptions struct {
 	Clock env.Clock
 	// Grace is how long a hot file stays after it was written, for readers
-	// that listed it before it was merged. 0 deletes at once. It is measured
-	// from the time that the store gives to the file to Clock's: where their
-	// clocks differ, the grace is so much shorter or longer.
+	// that listed it before it was merged; and it goes only in the compaction
+	// after the one that merged it, for readers that had read base before that.
+	// 0 deletes at once. It is measured from the time that the store gives to
+	// the file to Clock's: where their clocks differ, the grace is so much
+	// shorter or longer.
 	Grace time.Duration
 	// BucketBytes is the size from which a day is split into more base files;
 	// 0 is 192 MiB.
@@ -67,8 +69,7 @@ type CompactReport struct {
 // Compact merges the hot files of every day into the day's base files, the day
 // that has waited longest first. It may be cut off anywhere and run again, also
 // while others read and write: a base file is replaced by one Put, and a hot
-// file goes only after its rows are in base, at least Grace after it was
-// written. It ends a while before ctx's deadline, which it compares with Clock:
+// file goes only after its rows are in base; see CompactOptions.Grace. It ends a while before ctx's deadline, which it compares with Clock:
 // what it could not do is counted in Remaining and is no error. A day that is
 // damaged, or whose temporary files have no room, is an error and keeps no other
 // day from being merged.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,21 +62,30 @@ func (f *failing) Remove(ctx context.Context, key string) error {
 // view is what a reader sees of a day: of the rows that are the same the one
 // that ranks first, in any tier.
 func view(t *rapid.T, s env.Blobs, table string) []string {
-	m, err := newReference(specs[table])
-	if err != nil {
-		t.Fatal(err)
-	}
-	days, err := listTable(t.Context(), s, table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range days {
-		for _, f := range slices.Concat(d.base, d.hot) {
-			if err := m.read(t.Context(), s, f.Key, false); err != nil {
-				t.Fatal(err)
-			}
+	return seen(readTier(t, s, table, Hot, readTier(t, s, table, Base, nil)))
+}
+
+// readTier adds the rows of a tier to those of m, which may be nil.
+func readTier(t *rapid.T, s env.Blobs, table, tier string, m *reference) *reference {
+	if m == nil {
+		var err error
+		if m, err = newReference(specs[table]); err != nil {
+			t.Fatal(err)
 		}
 	}
+	for info, err := range s.List(t.Context(), table+"/tier="+tier+"/") {
+		if err == nil {
+			err = m.read(t.Context(), s, info.Key, false)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// seen are the rows that a view shows of those that were read.
+func seen(m *reference) []string {
 	m.unique()
 	var out []string
 	for _, r := range m.rows {
@@ -109,6 +117,7 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 			}
 			want := view(t, s, table)
 			clock.Advance(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+			slow := readTier(t, s, table, Base, nil) // a reader that goes on with hot files later
 			broken := &failing{Store: s, n: rapid.IntRange(0, 8).Draw(t, "dies at"), after: rapid.Bool().Draw(t, "after")}
 			opts := CompactOptions{
 				Clock: clock, Grace: time.Duration(rapid.IntRange(0, 1).Draw(t, "grace")) * time.Hour,
@@ -119,6 +128,12 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, view(t, s, table)); diff != "" {
 				t.Fatalf("after a compaction that died at %d (-want +got):\n%s", broken.n, diff)
+			}
+			if opts.Grace == 0 {
+				continue
+			}
+			if diff := cmp.Diff(want, seen(readTier(t, s, table, Hot, slow))); diff != "" {
+				t.Fatalf("seen by a reader that read base before and hot files after (-want +got):\n%s", diff)
 			}
 		}
 		// Merged files that still have their grace are not merged again.
@@ -260,5 +275,46 @@ func TestColumns(t *testing.T) {
 	}
 	if Columns("orders") != nil {
 		t.Error("an unknown table has columns")
+	}
+}
+
+// TestFilesOnTheirWayOutSplitNoDay: what stays for readers, hot files that are
+// merged and an older generation, is no reason to split a day once more.
+func TestFilesOnTheirWayOutSplitNoDay(t *testing.T) {
+	clock := memenv.NewClock(noon)
+	s := memenv.NewStore(clock)
+	o := CompactOptions{Clock: clock, Grace: time.Hour}
+	compact := func() int {
+		clock.Advance(time.Second)
+		if _, err := Compact(t.Context(), s, o); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(time.Second)
+		days, err := listTable(t.Context(), s, "events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return days[testDay].buckets
+	}
+	write := func(batch string, from int) {
+		if err := WriteHot(t.Context(), s, "events", testDay, batch, usage(2000, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a", 0)
+	one := compact()
+	var size int64
+	for _, b := range contents(t, s, "events") {
+		size = int64(len(b))
+	}
+	o.BucketBytes = size * 3 / 2
+	if n := compact(); one != 1 || n != 1 {
+		t.Errorf("%d buckets, then %d for the same rows", one, n)
+	}
+	write("b", 2000)
+	for i := range 4 {
+		if n := compact(); n != 2 {
+			t.Errorf("%d buckets in compaction %d after the day had grown", n, i)
+		}
 	}
 }

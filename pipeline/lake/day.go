@@ -47,11 +47,33 @@ func (d *dayFiles) oldest() (t time.Time) {
 	return t
 }
 
+// growth is about what the base files will take: those of the largest
+// generation, and the hot files that came since. Others are merged and wait for
+// their grace.
+func (d *dayFiles) growth() (n int64) {
+	generations := map[int]int64{}
+	var since time.Time
+	for _, f := range d.base {
+		k, _ := ParseKey(f.Key)
+		generations[k.Buckets] += f.Size
+		n = max(n, generations[k.Buckets])
+		if f.Modified.After(since) {
+			since = f.Modified
+		}
+	}
+	for _, f := range d.hot {
+		if f.Modified.After(since) {
+			n += f.Size
+		}
+	}
+	return n
+}
+
 // target is the number of buckets that the day shall have. It only ever grows,
 // by doubling, so that the rows of a bucket stay together in two of the next
 // generation and each bucket can be split on its own.
 func (d *dayFiles) target(bucketBytes int64) int {
-	want := int(d.size()/bucketBytes) + 1
+	want := int(d.growth()/bucketBytes) + 1
 	if d.buckets == 0 {
 		return want
 	}
@@ -99,9 +121,9 @@ type dayMerge struct {
 // nothing is removed before everything is written.
 func (m *dayMerge) run(ctx context.Context, memory int) (err error) {
 	m.buckets = m.files.target(m.o.BucketBytes)
-	m.rows = newSorter(m.buckets, memory, m.o.Temp, m.files.size())
+	m.rows = newSorter(m.buckets, memory, m.o.Temp, m.files.size(), len(m.files.hot))
 	defer func() { err = errors.Join(err, m.rows.close()) }()
-	if err := m.read(ctx, m.files.hot, func(File) tier { return fromHot }); err != nil {
+	if err := m.read(ctx, m.files.hot, func(i int) origin { return origin{fromHot, uint32(i)} }); err != nil { //nolint:gosec // far fewer
 		return err
 	}
 	groups := m.files.groups(m.buckets)
@@ -138,11 +160,11 @@ func (m *dayMerge) group(ctx context.Context, g, groups int) error {
 			held[k.Bucket] = held[k.Bucket] || k.Buckets == m.buckets
 		}
 	}
-	err := m.read(ctx, base, func(f File) tier {
-		if f.Buckets == m.buckets {
-			return fromTarget
+	err := m.read(ctx, base, func(i int) origin {
+		if k, _ := ParseKey(base[i].Key); k.Buckets == m.buckets {
+			return origin{tier: fromTarget}
 		}
-		return fromBase
+		return origin{tier: fromBase}
 	})
 	if err != nil {
 		return err
@@ -201,17 +223,16 @@ var errHung = fault.Retryf("the store took longer than %s to finish the file", l
 const readers = 4
 
 // read adds the rows of files.
-func (m *dayMerge) read(ctx context.Context, files []env.Info, from func(File) tier) error {
-	next := make(chan env.Info)
+func (m *dayMerge) read(ctx context.Context, files []env.Info, from func(int) origin) error {
+	next := make(chan int)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
 	for range min(readers, len(files)) {
 		wg.Go(func() {
 			p := &packer{m: m}
-			for f := range next {
-				k, _ := ParseKey(f.Key)
-				if err := p.file(ctx, f, from(k)); err != nil {
+			for i := range next {
+				if err := p.file(ctx, files[i], from(i)); err != nil {
 					stop(err)
 				}
 			}
@@ -220,11 +241,11 @@ func (m *dayMerge) read(ctx context.Context, files []env.Info, from func(File) t
 			}
 		})
 	}
-	for _, f := range files {
+	for i := range files {
 		if ctx.Err() != nil {
 			break
 		}
-		next <- f
+		next <- i
 	}
 	close(next)
 	wg.Wait()
@@ -240,7 +261,7 @@ type packer struct {
 }
 
 // file packs the rows of a file. Columns that the file lacks are null.
-func (p *packer) file(ctx context.Context, f env.Info, from tier) error {
+func (p *packer) file(ctx context.Context, f env.Info, from origin) error {
 	select {
 	case p.m.reading <- struct{}{}:
 		defer func() { <-p.m.reading }()
@@ -264,7 +285,7 @@ func (p *packer) file(ctx context.Context, f env.Info, from tier) error {
 	return nil
 }
 
-func (p *packer) object(ctx context.Context, o env.Object, from tier) (err error) {
+func (p *packer) object(ctx context.Context, o env.Object, from origin) (err error) {
 	in := &watched{Object: o}
 	defer func() {
 		if r := recover(); r != nil { // which the library does at some damage
@@ -287,7 +308,7 @@ func (p *packer) object(ctx context.Context, o env.Object, from tier) (err error
 	return nil
 }
 
-func (p *packer) rows(ctx context.Context, g parquet.RowGroup, in *watched, from tier) (err error) {
+func (p *packer) rows(ctx context.Context, g parquet.RowGroup, in *watched, from origin) (err error) {
 	r := g.Rows()
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if p.buf == nil {
@@ -334,7 +355,7 @@ func (w *watched) blame(err error) error {
 	return fault.Permanentf("the file is damaged: %w", err)
 }
 
-func (p *packer) pack(row parquet.Row, size int64, from tier) error {
+func (p *packer) pack(row parquet.Row, size int64, from origin) error {
 	const room = 4 << 10 // more than most rows take
 	if p.b.chunk == nil || len(p.b.chunk) > 0 && cap(p.b.chunk)-len(p.b.chunk) < room {
 		if err := p.flush(); err != nil {

@@ -118,7 +118,7 @@ func (m *reference) unique() (changed bool) {
 func (m *reference) tie(row parquet.Row) string {
 	var l layout
 	l.order, l.same, l.prefer = m.order, m.same, m.prefer
-	p, _ := l.pack(nil, row, fromHot)
+	p, _ := l.pack(nil, row, origin{tier: fromHot})
 	return string(p.rec)
 }
 

@@ -7,8 +7,12 @@ import (
 	"upshot.dev/upshot/pipeline/env"
 )
 
-// removeOld removes what the new base files replace, unless readers may still
-// need it: base files of older generations, and hot files past their grace.
+// removeOld removes what the base files hold too, unless readers may still need
+// it: base files of older generations, and hot files past their grace.
+//
+// A reader may have read a base file before it was replaced and come to the hot
+// files, or the older generation, only now. So with a grace nothing goes whose
+// rows this very compaction brought into base: the next one removes it.
 //
 // After a compaction that did not end, nothing is removed of days whose base
 // files had to be written. That one may be slow, not dead, and its last Put, of
@@ -20,7 +24,7 @@ func (m *dayMerge) removeOld(ctx context.Context) error {
 		if k, _ := ParseKey(f.Key); k.Buckets == m.buckets {
 			continue
 		}
-		if keep {
+		if keep || m.o.Grace > 0 && m.rows.news.base {
 			m.rep.FilesAfter++
 			continue
 		}
@@ -31,7 +35,7 @@ func (m *dayMerge) removeOld(ctx context.Context) error {
 	deadline := m.o.Clock.Now().Add(-m.o.Grace)
 	return each(ctx, len(m.files.hot), readers, func(ctx context.Context, i int) error {
 		f := m.files.hot[i]
-		if keep || f.Modified.After(deadline) && m.o.Grace > 0 {
+		if keep || m.o.Grace > 0 && (m.rows.news.hot[i] || f.Modified.After(deadline)) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.rep.FilesAfter++

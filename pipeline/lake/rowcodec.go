@@ -54,12 +54,19 @@ const (
 	fromHot
 )
 
+// origin is where a row comes from.
+type origin struct {
+	tier
+	file uint32
+}
+
 // packed is a row as bytes: the keys by which it is ordered, identified and
 // ranked, encoded so that they compare as the values do, then its values.
 type packed struct {
 	rec                 []byte
 	same, prefer, value uint32 // where these parts begin; the order key is first
 	hash                uint32 // of the identity
+	file                uint32 // of fromHot: which one of the day's hot files
 	tier                tier
 }
 
@@ -98,10 +105,10 @@ func byPlace(a, b packed) int {
 }
 
 // pack appends the row to buf.
-func (l *layout) pack(buf []byte, row parquet.Row, from tier) (packed, []byte) {
+func (l *layout) pack(buf []byte, row parquet.Row, from origin) (packed, []byte) {
 	start := len(buf)
 	at := func() uint32 { return uint32(len(buf) - start) } //nolint:gosec // a row is far below 4 GB
-	p := packed{tier: from}
+	p := packed{tier: from.tier, file: from.file}
 	buf = appendKeys(buf, row, l.order)
 	p.same = at()
 	buf = appendKeys(buf, row, l.same)

@@ -33,6 +33,7 @@ type sorter struct {
 	free   [][]byte // chunks to use again
 	bytes  int      // that rows take in memory
 	added  int64    // rows ever
+	news   news
 
 	seen  int64       // bytes of files that were read so far, as stored
 	raw   int64       // bytes that all rows ever added took in memory
@@ -42,8 +43,8 @@ type sorter struct {
 	kept  *spill      // of segments that stay until the end
 }
 
-func newSorter(buckets, budget int, dir string, total int64) *sorter {
-	return &sorter{buckets: buckets, budget: max(budget, 1), dir: dir, total: total}
+func newSorter(buckets, budget int, dir string, total int64, hot int) *sorter {
+	return &sorter{buckets: buckets, budget: max(budget, 1), dir: dir, total: total, news: news{hot: make([]bool, hot)}}
 }
 
 // take hands rows over, with the chunk that they lie in.

@@ -127,11 +127,11 @@ func explainTemp(dir string, err error) error {
 }
 
 // packedHead is the fixed part of a packed row outside memory.
-const packedHead = 21
+const packedHead = 25
 
 func appendPacked(buf []byte, p *packed) []byte {
 	buf = append(buf, byte(p.tier))
-	for _, v := range []uint32{p.hash, p.same, p.prefer, p.value, uint32(len(p.rec))} { //nolint:gosec // a row is far below 4 GB
+	for _, v := range []uint32{p.hash, p.same, p.prefer, p.value, p.file, uint32(len(p.rec))} { //nolint:gosec // a row is far below 4 GB
 		buf = binary.LittleEndian.AppendUint32(buf, v)
 	}
 	return append(buf, p.rec...)
@@ -143,8 +143,8 @@ func readPacked(buf []byte) (p packed, rest []byte, err error) {
 		return p, nil, errTempChanged
 	}
 	u := func(i int) uint32 { return binary.LittleEndian.Uint32(buf[1+4*i:]) }
-	p = packed{tier: tier(buf[0]), hash: u(0), same: u(1), prefer: u(2), value: u(3)}
-	end := packedHead + int(u(4))
+	p = packed{tier: tier(buf[0]), hash: u(0), same: u(1), prefer: u(2), value: u(3), file: u(4)}
+	end := packedHead + int(u(5))
 	if len(buf) < end {
 		return p, nil, errTempChanged
 	}

@@ -35,7 +35,7 @@ func TestPackedRowsComeBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := l.schema.Deconstruct(nil, row)
-			p, _ := l.pack([]byte("before"), want, fromHot)
+			p, _ := l.pack([]byte("before"), want, origin{tier: fromHot})
 			got := l.unpack(nil, p.rec[p.value:])
 			if diff := cmp.Diff(describeValues(want), describeValues(got)); diff != "" {
 				t.Fatalf("%s (-want +got):\n%s", table, diff)
@@ -255,12 +255,12 @@ func TestRepeatedWithoutEnd(t *testing.T) {
 	}
 	row := usage(1, 0)[0]
 	values := l.schema.Deconstruct(nil, &row)
-	s := newSorter(1, 64<<10, t.TempDir(), 1<<20)
+	s := newSorter(1, 64<<10, t.TempDir(), 1<<20, 1)
 	for range 40 {
 		b := batch{}
 		for range 100 {
 			var p packed
-			p, b.chunk = l.pack(b.chunk, values, fromHot)
+			p, b.chunk = l.pack(b.chunk, values, origin{tier: fromHot})
 			b.rows = append(b.rows, p)
 		}
 		if err := s.take(b); err != nil {
