@@ -183,6 +183,16 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 	})
 }
 
+func hotFiles(t testing.TB, s env.Blobs, dt string) (n int) {
+	for _, err := range s.List(t.Context(), "events/tier=hot/dt="+dt) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
 func TestOneCompactionAtATime(t *testing.T) {
 	ctx := t.Context()
 	clock := memenv.NewClock(noon)
@@ -316,5 +326,44 @@ func TestFilesOnTheirWayOutSplitNoDay(t *testing.T) {
 		if n := compact(); n != 2 {
 			t.Errorf("%d buckets in compaction %d after the day had grown", n, i)
 		}
+	}
+}
+
+// meddling is a store in which something else happens before a Put.
+type meddling struct {
+	env.Store
+	before func(key string)
+}
+
+func (m meddling) Put(ctx context.Context, key string, r io.Reader) error {
+	m.before(key)
+	return m.Store.Put(ctx, key, r)
+}
+
+// TestHotFileWrittenAgain: a batch that is processed again, by a version that
+// makes more of it, overwrites its hot file after compaction has read that. What
+// is new is in no base file, so the file stays.
+func TestHotFileWrittenAgain(t *testing.T) {
+	ctx, clock := t.Context(), memenv.NewClock(noon)
+	s := memenv.NewStore(clock)
+	write := func(batch string, n int) {
+		if err := WriteHot(ctx, s, "events", testDay, batch, usage(n, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a", 1)
+	write("b", 1)
+	clock.Advance(time.Minute)
+	again := meddling{s, func(key string) {
+		if strings.HasPrefix(key, "events/tier=base/") {
+			write("a", 2)
+		}
+	}}
+	rep, err := Compact(ctx, again, CompactOptions{Clock: clock})
+	if r := rep.Tables[2]; err != nil || r.RowsOut != 1 || r.Deleted != 1 || r.FilesAfter != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if rep, err = Compact(ctx, s, CompactOptions{Clock: clock}); err != nil || rep.Tables[2].RowsOut != 2 || hotFiles(t, s, testDay) != 0 {
+		t.Errorf("%+v, %v", rep.Tables[2], err)
 	}
 }

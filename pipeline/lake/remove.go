@@ -3,6 +3,7 @@ package lake
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"upshot.dev/upshot/pipeline/env"
 )
@@ -33,9 +34,13 @@ func (m *dayMerge) removeOld(ctx context.Context) error {
 		}
 	}
 	deadline := m.o.Clock.Now().Add(-m.o.Grace)
+	now, err := m.hotNow(ctx)
+	if err != nil {
+		return err
+	}
 	return each(ctx, len(m.files.hot), readers, func(ctx context.Context, i int) error {
 		f := m.files.hot[i]
-		if keep || m.o.Grace > 0 && (m.rows.news.hot[i] || f.Modified.After(deadline)) {
+		if keep || m.o.Grace > 0 && (m.rows.news.hot[i] || f.Modified.After(deadline)) || !now[f.Key].same(f) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.rep.FilesAfter++
@@ -50,6 +55,30 @@ func (m *dayMerge) removeOld(ctx context.Context) error {
 		m.rep.Deleted++
 		return nil
 	})
+}
+
+// written is a state of a file.
+type written struct {
+	at   time.Time
+	size int64
+}
+
+func (w written) same(f env.Info) bool { return w.at.Equal(f.Modified) && w.size == f.Size }
+
+// hotNow lists the day's hot files as they are now: a batch that was processed
+// again has overwritten its file, perhaps with rows that the merge did not see.
+func (m *dayMerge) hotNow(ctx context.Context) (map[string]written, error) {
+	now := make(map[string]written, len(m.files.hot))
+	if len(m.files.hot) == 0 {
+		return now, nil
+	}
+	for info, err := range m.s.List(ctx, m.table+"/tier="+Hot+"/dt="+m.dt+"/") {
+		if err != nil {
+			return nil, fmt.Errorf("list the merged files: %w", err)
+		}
+		now[info.Key] = written{info.Modified, info.Size}
+	}
+	return now, nil
 }
 
 func (m *dayMerge) remove(ctx context.Context, f env.Info) error {

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 
-	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/memenv"
 	"upshot.dev/upshot/pipeline/fault"
 )
@@ -23,16 +22,6 @@ func disk(t *testing.T, size string) string {
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
-}
-
-func hotFiles(t testing.TB, s env.Blobs, dt string) (n int) {
-	for _, err := range s.List(t.Context(), "events/tier=hot/dt="+dt) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	return n
 }
 
 // TestTempFolder: a day that needs temporary files where none can be kept says so,
