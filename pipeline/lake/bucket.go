@@ -67,22 +67,61 @@ func (s *sorter) bucket(b int) (*sortedRows, error) {
 	if out.file, err = newSpill(s.dir); err != nil {
 		return nil, err
 	}
+	// While runs are merged a block of each is in memory, packed and unpacked.
 	block := min(max(s.budget/(4*s.parts), 16<<10), 128<<10)
-	for part := b * s.parts; part < (b+1)*s.parts; part++ {
-		rows, chunks, err := s.load(part, &out.tally)
-		if err != nil {
-			_ = out.close()
-			return nil, err
-		}
-		r, err := out.file.writeRun(rows, block)
-		if err != nil {
-			_ = out.close()
-			return nil, err
-		}
-		out.runs = append(out.runs, r)
-		s.recycle(chunks)
+	if err = s.sort(out, b, block); err == nil {
+		err = out.narrow(max(s.budget/(2*block), 16), block)
+	}
+	if err != nil {
+		_ = out.close()
+		return nil, err
 	}
 	return out, nil
+}
+
+// sort makes each part of a bucket a run.
+func (s *sorter) sort(out *sortedRows, b, block int) error {
+	for part := b * s.parts; part < (b+1)*s.parts; part++ {
+		pieces, err := s.split(s.segs[part], out.file)
+		if err != nil {
+			return err
+		}
+		for _, segs := range pieces {
+			rows, chunks, err := s.load(segs, &out.tally)
+			if err != nil {
+				return err
+			}
+			w := runWriter{to: out.file, size: block}
+			for i := range rows {
+				if err := w.add(&rows[i]); err != nil {
+					return err
+				}
+			}
+			if err := w.flush(); err != nil {
+				return err
+			}
+			out.runs = append(out.runs, w.run)
+			s.recycle(chunks)
+		}
+	}
+	return nil
+}
+
+// narrow merges runs until there are no more than can be merged at once.
+func (s *sortedRows) narrow(most, block int) error {
+	s.runs = slices.DeleteFunc(s.runs, func(r run) bool { return r.rows == 0 })
+	for len(s.runs) > most {
+		w := runWriter{to: s.file, size: block}
+		err := mergeRuns(s.runs[:most], w.add)
+		if err == nil {
+			err = w.flush()
+		}
+		if err != nil {
+			return err
+		}
+		s.runs = append(slices.Clone(s.runs[most:]), w.run)
+	}
+	return nil
 }
 
 func (s *sorter) inMemory(b int) *sortedRows {
@@ -155,8 +194,13 @@ func (s *sortedRows) each(f func(*packed) error) error {
 			return err
 		}
 	}
+	return mergeRuns(s.runs, f)
+}
+
+// mergeRuns calls f with every row of the runs, in order.
+func mergeRuns(runs []run, f func(*packed) error) error {
 	var heads mergeHeap
-	for _, r := range s.runs {
+	for _, r := range runs {
 		rr := &runReader{run: r}
 		rr.run.blocks = slices.Clone(r.blocks)
 		more, err := rr.next()

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"errors"
+	"hash/maphash"
 	"slices"
 )
 
@@ -159,33 +160,88 @@ func (s *sorter) byPart() (order []int32, ends []int) {
 func (s *sorter) spill(part int, places []int32) error {
 	buf := s.chunk(chunkBytes)
 	defer func() { s.recycle([][]byte{buf}) }()
+	from := 0
 	for i, n := range places {
 		buf = appendPacked(buf, &s.rows[n])
 		last := i == len(places)-1
 		if !last && len(buf)+packedHead+len(s.rows[places[i+1]].rec) <= chunkBytes {
 			continue
 		}
-		seg, err := s.file.write(buf)
+		seg, err := s.file.write(buf, i+1-from)
 		if err != nil {
 			return err
 		}
 		s.segs[part] = append(s.segs[part], seg)
-		buf = buf[:0]
+		buf, from = buf[:0], i+1
 	}
 	return nil
 }
 
-// load reads a part back, each row once. Where rows are repeated so often that
+// held is the memory that segments take when they are loaded.
+func held(segs []segment) (n int) {
+	for _, g := range segs {
+		n += g.raw + packedBytes*g.row
+	}
+	return n
+}
+
+// split cuts a part that does not fit into some that do, in a temporary file:
+// more rows came than the first files let expect, or their hashes collide. The
+// hash that cuts it is drawn by lot, so nobody can choose ids against it.
+func (s *sorter) split(segs []segment, to *spill) ([][]segment, error) {
+	n := 2*held(segs)/s.budget + 1
+	if n <= 2 {
+		return [][]segment{segs}, nil
+	}
+	seed, out := maphash.MakeSeed(), make([][]segment, min(n, maxParts))
+	parts := make([]runWriter, len(out))
+	for i := range parts {
+		parts[i] = runWriter{to: to, size: min(max(s.budget/(2*len(parts)), 4<<10), chunkBytes)}
+	}
+	var buf, raw []byte
+	var err error
+	for _, seg := range segs {
+		if buf, raw, err = seg.read(buf, raw); err != nil {
+			return nil, err
+		}
+		for rest := raw; len(rest) > 0; {
+			var p packed
+			if p, rest, err = readPacked(rest); err != nil {
+				return nil, err
+			}
+			i := maphash.Bytes(seed, p.sameKey()) % uint64(len(parts))
+			if err := parts[i].add(&p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range parts {
+		if err := parts[i].flush(); err != nil {
+			return nil, err
+		}
+		out[i] = parts[i].run.blocks
+	}
+	return out, nil
+}
+
+// load reads segments back, each row once. Where rows are repeated so often that
 // they do not fit, the repetitions are dropped on the way.
-func (s *sorter) load(part int, t *tally) (rows []packed, chunks [][]byte, err error) {
+func (s *sorter) load(segs []segment, t *tally) (rows []packed, chunks [][]byte, err error) {
 	bytes, limit := 0, s.budget
-	var buf []byte
-	for _, seg := range s.segs[part] {
+	var buf, room []byte // room is what is left of the last chunk
+	for _, seg := range segs {
+		if len(room) < seg.raw {
+			c := s.chunk(chunkBytes)
+			if cap(c) < seg.raw {
+				c = make([]byte, seg.raw)
+			}
+			chunks, room = append(chunks, c), c[:cap(c)]
+		}
 		var raw []byte
-		if buf, raw, err = seg.read(buf, s.chunk(chunkBytes)); err != nil {
+		if buf, raw, err = seg.read(buf, room[:seg.raw:seg.raw]); err != nil {
 			return nil, nil, err
 		}
-		chunks = append(chunks, raw)
+		room = room[seg.raw:]
 		bytes += len(raw)
 		for rest := raw; len(rest) > 0; {
 			var p packed
@@ -198,7 +254,7 @@ func (s *sorter) load(part int, t *tally) (rows []packed, chunks [][]byte, err e
 		}
 		if bytes > limit {
 			rows, chunks, bytes = s.squeeze(rows, chunks)
-			limit = max(limit, 2*bytes)
+			limit, room = max(limit, 2*bytes), nil
 		}
 	}
 	rows = dedupe(rows)

@@ -31,6 +31,7 @@ type segment struct {
 	off int64
 	len int // compressed
 	raw int
+	row int    // how many rows
 	sum uint32 // of the compressed bytes: what comes back must be what was written
 }
 
@@ -49,7 +50,7 @@ func newSpill(dir string) (*spill, error) {
 }
 
 // write appends a segment.
-func (s *spill) write(raw []byte) (segment, error) {
+func (s *spill) write(raw []byte, rows int) (segment, error) {
 	if n := s2.MaxEncodedLen(len(raw)); n > cap(s.buf) {
 		s.buf = make([]byte, n)
 	}
@@ -57,7 +58,7 @@ func (s *spill) write(raw []byte) (segment, error) {
 	if _, err := s.f.WriteAt(b, s.end); err != nil {
 		return segment{}, explainTemp(s.dir, err)
 	}
-	seg := segment{s, s.end, len(b), len(raw), crc32.Checksum(b, castagnoli)}
+	seg := segment{s, s.end, len(b), len(raw), rows, crc32.Checksum(b, castagnoli)}
 	s.end += int64(len(b))
 	return seg, nil
 }
@@ -158,23 +159,36 @@ type run struct {
 	rows   int64
 }
 
-// writeRun writes sorted rows by blocks of about size bytes.
-func (s *spill) writeRun(rows []packed, size int) (run, error) {
-	r := run{rows: int64(len(rows))}
-	buf := make([]byte, 0, size+size/4)
-	for i := range rows {
-		buf = appendPacked(buf, &rows[i])
-		if len(buf) < size && i < len(rows)-1 {
-			continue
-		}
-		seg, err := s.write(buf)
-		if err != nil {
-			return r, err
-		}
-		r.blocks = append(r.blocks, seg)
-		buf = buf[:0]
+// runWriter writes a run by blocks of about size bytes.
+type runWriter struct {
+	to   *spill
+	size int
+	run  run
+	buf  []byte
+	rows int // in buf
+}
+
+func (w *runWriter) add(p *packed) error {
+	w.buf = appendPacked(w.buf, p)
+	w.rows++
+	if len(w.buf) < w.size {
+		return nil
 	}
-	return r, nil
+	return w.flush()
+}
+
+func (w *runWriter) flush() error {
+	if w.rows == 0 {
+		return nil
+	}
+	seg, err := w.to.write(w.buf, w.rows)
+	if err != nil {
+		return err
+	}
+	w.run.blocks = append(w.run.blocks, seg)
+	w.run.rows += int64(w.rows)
+	w.buf, w.rows = w.buf[:0], 0
+	return nil
 }
 
 // runReader reads a run from its beginning.

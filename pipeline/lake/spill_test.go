@@ -16,10 +16,10 @@ func TestSpillTellsDamage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.write([]byte("before")); err != nil {
+		if _, err := s.write([]byte("before"), 1); err != nil {
 			t.Fatal(err)
 		}
-		seg, err := s.write(raw)
+		seg, err := s.write(raw, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,12 +3,15 @@ package lake
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -279,6 +282,78 @@ func TestRepeatedWithoutEnd(t *testing.T) {
 		t.Error(err)
 	}
 	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPartsThatDoNotFit: rows whose hashes collide, as whoever chooses ids can
+// make them, or of which far more come than the first files let expect, are
+// merged within bounded memory all the same, in their order and each once.
+func TestPartsThatDoNotFit(t *testing.T) {
+	const n, size, budget = 40_000, 1000, 1 << 20
+	rows := func(from, count int) (b batch) {
+		for i := range count {
+			k := uint32(from+i) * 0x9E3779B1 // every number once, in no order
+			rec := binary.BigEndian.AppendUint32(nil, k)
+			rec = append(binary.BigEndian.AppendUint32(rec, k), make([]byte, size)...)
+			b.chunk = append(b.chunk, rec...)
+			b.rows = append(b.rows, packed{rec: b.chunk[len(b.chunk)-len(rec):], same: 4, prefer: 8, value: 8, hash: 7})
+		}
+		return b
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before := m.HeapInuse
+	s := newSorter(1, budget, t.TempDir(), 1<<20, 1)
+	for from := 0; from < n; from += 500 {
+		if err := s.take(rows(from, 500)); err != nil {
+			t.Fatal(err)
+		}
+		if from%2000 == 0 { // some come twice
+			if err := s.take(rows(from, 100)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	g, done := &gauge{}, make(chan struct{})
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+				g.sample()
+			}
+		}
+	})
+	got, err := s.bucket(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, last := 0, uint32(0)
+	err = got.each(func(p *packed) error {
+		k := binary.BigEndian.Uint32(p.rec)
+		if count > 0 && k <= last {
+			return fmt.Errorf("%d comes after %d", k, last)
+		}
+		last = k
+		count++
+		return nil
+	})
+	if err != nil || count != n || got.rows != n {
+		t.Errorf("%d rows, %d counted, %v", count, got.rows, err)
+	}
+	close(done)
+	sampling.Wait()
+	most := g.most.Load() - before
+	t.Logf("%.1f MiB of heap for %d MiB of rows", float64(most)/(1<<20), n*size>>20)
+	if most > 12<<20 {
+		t.Errorf("%d MiB of heap for %d MiB of rows with room for 1", most>>20, n*size>>20)
+	}
+	if err := errors.Join(got.close(), s.close()); err != nil {
 		t.Error(err)
 	}
 }
