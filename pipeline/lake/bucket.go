@@ -151,6 +151,7 @@ func (s *sortedRows) write(w io.Writer, l *layout, step func() error) error {
 	var recs []byte // a row of a run is gone with the next: the rows of a batch lie here
 	ends := make([]int, 0, writeRows)
 	batch := make([]parquet.Row, 0, writeRows)
+	var group struct{ rows, bytes int } // that is being written
 	flush := func() error {
 		from := 0
 		for i, end := range ends {
@@ -162,7 +163,12 @@ func (s *sortedRows) write(w io.Writer, l *layout, step func() error) error {
 			from = end
 		}
 		_, err := pw.WriteRows(batch[:len(ends)])
+		group.rows, group.bytes = group.rows+len(ends), group.bytes+len(recs)
 		recs, ends = recs[:0], ends[:0]
+		if err == nil && (group.rows >= rowGroupRows || group.bytes >= rowGroupBytes) {
+			err = pw.Flush()
+			group.rows, group.bytes = 0, 0
+		}
 		if err != nil {
 			return err
 		}
@@ -170,7 +176,8 @@ func (s *sortedRows) write(w io.Writer, l *layout, step func() error) error {
 	}
 	err := s.each(func(p *packed) error {
 		recs = append(recs, p.rec[p.value:]...)
-		if ends = append(ends, len(recs)); len(ends) < writeRows {
+		ends = append(ends, len(recs))
+		if len(ends) < min(writeRows, rowGroupRows-group.rows) && len(recs) < chunkBytes {
 			return nil
 		}
 		return flush()

@@ -19,6 +19,11 @@ import (
 // enough that time and person prune inside a file.
 const rowGroupRows = 128 << 10
 
+// rowGroupBytes bounds the bytes of a row group of a base file, as rows are held
+// here: the encoder keeps it in memory until it is whole. Rows of usage events
+// come to rowGroupRows before.
+const rowGroupBytes = 64 << 20
+
 // writeRows is how many rows are handed to the encoder at once.
 const writeRows = 1024
 
