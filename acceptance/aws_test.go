@@ -2,14 +2,18 @@ package acceptance
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
-	"errors"
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,11 +22,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"upshot.dev/upshot/internal/runbook"
 	"upshot.dev/upshot/internal/standin"
-	"upshot.dev/upshot/internal/standin/lambda"
-	"upshot.dev/upshot/pipeline/env/awsenv"
+	"upshot.dev/upshot/internal/template"
 	"upshot.dev/upshot/testdata/company"
 )
 
@@ -36,7 +40,8 @@ func TestOnAWS(t *testing.T) {
 	if time.Now().Before(comp.End) {
 		t.Fatalf("the clock of this machine is before %s, when the company's deliveries end", comp.End)
 	}
-	c := newCloud(t)
+	set := templates(t)
+	c := newCloud(t, set, "upshot-prod")
 	calm := newSite(t, time.Now())
 	places := make([]int, len(comp.Deliveries))
 	for i := range places {
@@ -50,28 +55,35 @@ func TestOnAWS(t *testing.T) {
 		calm.empty()
 		calm.stop()
 	})
-	step(t, "the functions, killed now and then", func() { c.takes(comp, places) })
-	step(t, "compaction", func() {
-		if _, err := c.invoke("compact", map[string]string{"name": "compact"}); err != nil {
-			t.Fatalf("%v\n%s", err, tail(c.log.String()))
+	step(t, "the functions, killed and throttled now and then", func() { c.takes(comp, places) })
+	monday := comp.End.In(zone(t))
+	monday = time.Date(monday.Year(), monday.Month(), monday.Day(), 0, 0, 0, 0, monday.Location())
+	step(t, "the night's compaction, by its schedule", func() {
+		if fired := c.fires(monday, monday.Add(4*time.Hour)); len(fired["compact"]) != 2 {
+			t.Errorf("compact was started %d times: %v", len(fired["compact"]), fired)
 		}
 	})
 	step(t, "every metric is equal", func() {
 		upshot(t, "--config", c.site.config(), "ledger") // fails where it and the lake disagree
 		sameMetrics(t, calm, c.site)
 	})
-	step(t, "the report is mailed once", func() { c.mailsOnce(comp) })
-	step(t, "discovery", func() {
-		got, err := c.invoke("discover", map[string]string{"name": "discover"})
-		key, _ := got["key"].(string)
-		if b, readErr := os.ReadFile(filepath.Join(c.lake, key)); err != nil || readErr != nil || !bytes.Contains(b, []byte(`"phrases"`)) {
-			t.Errorf("%v, %v, %v: %.200s", got, err, readErr, b)
-		}
-	})
+	step(t, "the same texts on Trino", func() { c.onTrino(calm) })
+	step(t, "the morning's schedules, each fired twice", func() { c.morning(monday) })
+	step(t, "a delivery that is too large for the queue", func() { c.large() })
 	step(t, "dead letters and their way back", func() { c.deadLetters() })
-	step(t, "the smoke test", func() { c.smokes() })
+	step(t, "new versions", func() { c.rollsOut() })
 	step(t, "the doctor", func() { c.doctor() })
 	step(t, "the commands of docs/operations", func() { c.runbooks() })
+	step(t, "permissions", func() { c.permissions() })
+}
+
+func zone(t *testing.T) *time.Location {
+	t.Helper()
+	z, err := time.LoadLocation(company.Zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
 }
 
 func step(t *testing.T, name string, f func()) {
@@ -82,11 +94,12 @@ func step(t *testing.T, name string, f func()) {
 }
 
 // takes posts everything, while instances of process die in the middle of their
-// work.
+// work and S3 and SQS ask for less for half a minute. Senders try again what is
+// not answered with 2xx.
 func (c *cloud) takes(comp *company.Company, places []int) {
 	t := c.t
-	c.poll()
-	defer func() { c.stop() }()
+	c.Start()
+	defer func() { c.Stop() }()
 	killing, done := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -94,132 +107,263 @@ func (c *cloud) takes(comp *company.Company, places []int) {
 			select {
 			case <-killing.Done():
 			case <-time.After(1700 * time.Millisecond):
-				c.host.Kill("process")
+				c.Kill("process")
+			}
+			if i == 1 {
+				c.Throttle("s3", 30*time.Second)
+				c.Throttle("sqs", 30*time.Second)
 			}
 		}
 	})
-	left, _ := c.site.post(comp.Deliveries, places, 0)
+	rounds := 0
+	for left := places; len(left) > 0; rounds++ {
+		if rounds > 60 {
+			t.Fatalf("%d deliveries were not answered\n%s", len(left), tail(c.log.String()))
+		}
+		if rounds > 0 {
+			time.Sleep(time.Second)
+		}
+		left, _ = c.site.post(comp.Deliveries, left, 0)
+	}
 	done()
 	wg.Wait()
-	if len(left) > 0 {
-		t.Fatalf("%d deliveries were not answered\n%s", len(left), tail(c.log.String()))
-	}
-	c.until("everything is processed", func() bool { return c.depth("deliveries") == 0 })
-	if n := c.depth("dead"); n > 0 {
+	c.until("everything is processed", func() bool { return c.deliveries() == 0 })
+	if n := c.dead(); n > 0 {
 		t.Errorf("%d deliveries are among the dead letters\n%s", n, tail(c.log.String()))
 	}
-	starts, cold := c.host.Starts("process")
-	t.Logf("process was started %d times, cold in %v", starts, cold)
+	if c.Throttled() == 0 {
+		t.Error("nothing was throttled")
+	}
+	starts, cold := c.Host.Starts(c.Serving("process"))
+	t.Logf("process was started %d times, cold in %v; senders tried %d times; %d calls were throttled", starts, cold, rounds, c.Throttled())
 }
 
-// mailsOnce fires the schedule of the report three times, two of them at once.
-func (c *cloud) mailsOnce(comp *company.Company) {
-	t := c.t
-	event := map[string]string{"name": "weekly", "scheduled": comp.End.Add(7 * time.Hour).Format(time.RFC3339)}
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			// Of two at once one may find the other at work; the schedule tries again.
-			if _, err := c.invoke("report", event); err != nil && !strings.Contains(err.Error(), "is being sent") && !strings.Contains(err.Error(), "claim") && !strings.Contains(err.Error(), "attempt") {
-				t.Errorf("report: %v\n%s", err, tail(c.log.String()))
-			}
-		})
+// fires lets the schedules do what is due in a time, each time twice, and gives
+// the answers by function.
+func (c *cloud) fires(from, to time.Time) map[string][]map[string]any {
+	c.t.Helper()
+	answers := map[string][]map[string]any{}
+	for _, f := range c.Advance(from, to, 2) {
+		if f.Err != nil {
+			c.t.Errorf("%s at %s: %v\n%s", f.Schedule, f.Due, f.Err, tail(c.log.String()))
+		}
+		answers[f.Function] = append(answers[f.Function], f.Answer)
 	}
-	wg.Wait()
-	again, err := c.invoke("report", event)
+	return answers
+}
+
+// morning is what a Monday's schedules do. Each fires twice at once, and a third
+// time a day later by hand: the report is mailed once.
+func (c *cloud) morning(monday time.Time) {
+	t := c.t
+	c.Start()
+	defer func() { c.Stop() }()
+	fired := c.fires(monday.Add(4*time.Hour), monday.Add(9*time.Hour))
+	for name := range c.Functions() {
+		want := map[string]int{"ingest": 0, "process": 0, "compact": 0}
+		if n, ok := want[name]; len(fired[name]) != n && ok || !ok && len(fired[name]) != 2 {
+			t.Errorf("%s was started %d times by a schedule", name, len(fired[name]))
+		}
+	}
+	mailed := 0
+	for _, a := range fired["report"] {
+		if a["mailed"] == true {
+			mailed++
+		}
+	}
+	again, err := c.invoke("report", map[string]string{"name": "weekly", "scheduled": monday.Add(8 * time.Hour).UTC().Format(time.RFC3339)})
 	if err != nil || again["mailed"] != false || again["report"] != "weekly" {
 		t.Errorf("the third time: %v, %v", again, err)
 	}
-	mails := c.mails()
-	if len(mails) != 1 {
-		t.Errorf("%d mails left, want one", len(mails))
+	if n := len(c.mails()); n != 1 || mailed != 1 {
+		t.Errorf("%d mails left and %d were told, want one", n, mailed)
 	}
 	for _, f := range []string{"report.html", "report.eml", "report.md", "report.json"} {
-		if b, err := os.ReadFile(filepath.Join(c.lake, "reports", "latest", f)); err != nil || len(b) < 500 {
+		if b, err := os.ReadFile(filepath.Join(c.Lake, "reports", "latest", f)); err != nil || len(b) < 500 {
 			t.Errorf("%s: %d bytes, %v", f, len(b), err)
 		}
 	}
+	for _, a := range fired["discover"] {
+		key, _ := a["key"].(string)
+		if b, err := os.ReadFile(filepath.Join(c.Lake, key)); err != nil || !bytes.Contains(b, []byte(`"phrases"`)) {
+			t.Errorf("discover: %v: %v: %.200s", a, err, b)
+		}
+	}
+}
+
+// large posts more than SQS takes at once: it goes by way of the store. So much
+// is read in parts, and by compact too.
+func (c *cloud) large() {
+	var body bytes.Buffer
+	z := gzip.NewWriter(&body)
+	const n = 20_000
+	for i := range n {
+		// What compresses badly, for large files.
+		id := sha256.Sum256([]byte(strconv.Itoa(i)))
+		_, _ = fmt.Fprintf(z, `{"table":"events","event_id":"large-%x","occurred_at":"2026-11-20T10:00:00Z","user_id":"u1","kind":"track","name":"Opened"}`+"\n", id)
+	}
+	if err := z.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.record(body.String(), "gzip")
+	if resp, err := c.site.client.Get(c.site.url + "/v1/status"); err != nil || resp.StatusCode != http.StatusOK {
+		c.t.Errorf("the status: %v, %v", resp, err)
+	}
+	c.Start()
+	c.until("it is processed", func() bool { return c.deliveries() == 0 })
+	c.Stop()
+	if _, err := c.invoke("compact", map[string]string{"name": "compact"}); err != nil {
+		c.t.Errorf("compact: %v\n%s", err, tail(c.log.String()))
+	}
+	if got := c.stored("large-%"); got != fmt.Sprint(n) {
+		c.t.Errorf("%s of %d records are in the lake\n%s", got, n, tail(c.log.String()))
+	}
+}
+
+// record posts records of the person that imports them.
+func (c *cloud) record(lines, encoding string) {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.site.url+"/v1/records", strings.NewReader(lines))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+company.Secrets()["api"])
+	if encoding != "" {
+		req.Header.Set("Content-Encoding", encoding)
+	}
+	resp, err := c.site.client.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		c.t.Fatalf("records are answered %s", resp.Status)
+	}
+}
+
+// stored counts the events in the lake whose id is like a pattern.
+func (c *cloud) stored(like string) string {
+	c.t.Helper()
+	out := string(upshot(c.t, "--config", c.site.config(), "query", "SELECT count(*) AS n FROM events WHERE event_id LIKE '"+like+"'", "--format", "csv"))
+	return strings.TrimSpace(strings.TrimPrefix(out, "n\n"))
 }
 
 // deadLetters lets process be broken for longer than a message is tried, and a
 // message come that is no envelope. Both block nobody and end among the dead
-// letters; after the repair the delivery comes back and is in the lake.
+// letters, which rings; after the repair the delivery comes back and is in the
+// lake.
 func (c *cloud) deadLetters() {
 	t := c.t
-	good := c.function("process")
-	c.host.Add(lambda.Function{Name: "process", Bootstrap: c.brokenBootstrap(), Timeout: time.Second, Log: c.log})
-	body := `{"table":"events","event_id":"came-back","occurred_at":"2026-11-20T10:00:00Z","user_id":"u1","kind":"track","name":"Opened"}`
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.site.url+"/v1/records", strings.NewReader(body))
-	if err != nil {
+	queue, dead := c.URL("QueueUrl"), c.URL("DlqUrl")
+	if rings := c.Alarms("ApproximateNumberOfMessagesVisible", dead); len(rings) == 0 || slices.Contains(values(rings), true) {
+		t.Errorf("alarms without dead letters: %v", rings)
+	}
+	c.Replace("process", c.brokenBootstrap(), time.Second)
+	// Twelve minutes would pass from try to try.
+	c.visibility(queue, "2")
+	c.record(`{"table":"events","event_id":"came-back","occurred_at":"2026-11-20T10:00:00Z","user_id":"u1","kind":"track","name":"Opened"}`, "")
+	if _, err := c.Queue.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: aws.String("no envelope")}); err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+company.Secrets()["api"])
-	resp, err := c.site.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
+	c.Start()
+	c.until("both are dead letters", func() bool { return c.dead() == 2 && c.deliveries() == 0 })
+	c.Stop()
+	if rings := c.Alarms("ApproximateNumberOfMessagesVisible", dead); !slices.Contains(values(rings), true) {
+		t.Errorf("no alarm rings with dead letters: %v", rings)
 	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted {
-		t.Fatalf("a record is answered %s", resp.Status)
-	}
-	if _, err := c.queue.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(c.urls["deliveries"]), MessageBody: aws.String("no envelope")}); err != nil {
-		t.Fatal(err)
-	}
-	c.poll()
-	c.until("both are dead letters", func() bool { return c.depth("dead") == 2 && c.depth("deliveries") == 0 })
-	c.stop()
 
-	c.host.Add(good)
-	if _, err := c.queue.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: c.arn("dead"), DestinationArn: c.arn("deliveries")}); err != nil {
+	c.Replace("process", "", 0)
+	if _, err := c.Queue.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(c.ARN(dead)), DestinationArn: aws.String(c.ARN(queue))}); err != nil {
 		t.Fatal(err)
 	}
-	c.until("they are back", func() bool { return c.depth("dead") == 0 && c.depth("deliveries") == 2 })
-	c.poll()
-	c.until("one is processed, the other is dead again", func() bool { return c.depth("dead") == 1 && c.depth("deliveries") == 0 })
-	c.stop()
-	if got := string(upshot(t, "--config", c.site.config(), "query", "SELECT count(*) AS n FROM events WHERE event_id = 'came-back'", "--format", "csv")); got != "n\n1\n" {
-		t.Errorf("the delivery that came back is in the lake so often: %q", got)
+	c.until("they are back", func() bool { return c.dead() == 0 && c.deliveries() == 2 })
+	c.Start()
+	c.until("one is processed, the other is dead again", func() bool { return c.dead() == 1 && c.deliveries() == 0 })
+	c.Stop()
+	c.visibility(queue, "15")
+	if n := c.stored("came-back"); n != "1" {
+		t.Errorf("the delivery that came back is in the lake so often: %s", n)
 	}
 }
 
-// smokes asks for the deployment hook's verdict on good functions, and on a
-// process that is broken on purpose.
-func (c *cloud) smokes() {
+func values(m map[string]bool) []bool { return slices.Collect(maps.Values(m)) }
+
+func (c *cloud) visibility(queue, seconds string) {
+	c.t.Helper()
+	if _, err := c.Queue.SetQueueAttributes(c.t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: &queue, Attributes: map[string]string{"VisibilityTimeout": seconds}}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// rollsOut brings new versions of both functions that the deployment hook tries:
+// a good one serves afterwards, one that is broken on purpose never does.
+func (c *cloud) rollsOut() {
 	t := c.t
-	c.poll()
-	defer func() { c.stop() }()
-	if _, err := c.invoke("smoke", map[string]string{"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "good"}); err != nil {
-		t.Errorf("good versions: %v\n%s", err, tail(c.log.String()))
+	c.Start()
+	defer func() { c.Stop() }()
+	for _, name := range []string{"ingest", "process"} {
+		before := c.Serving(name)
+		if status := c.RollOut(name, c.brokenBootstrap()); status != "Failed" || c.Serving(name) != before {
+			t.Errorf("%s, broken: the hook says %q, and %s serves, before it was %s\n%s", name, status, c.Serving(name), before, tail(c.log.String()))
+		}
+		if status := c.RollOut(name, filepath.Join(c.dist, name, "bootstrap")); status != "Succeeded" || c.Serving(name) == before {
+			t.Errorf("%s: the hook says %q, and %s serves\n%s", name, status, c.Serving(name), tail(c.log.String()))
+		}
 	}
-	c.host.Add(lambda.Function{Name: "process", Bootstrap: c.brokenBootstrap(), Timeout: time.Second, Log: c.log})
-	_, err := c.invoke("smoke", map[string]string{"DeploymentId": "d-2", "LifecycleEventHookExecutionId": "broken"})
-	if _, ok := errors.AsType[*lambda.FunctionError](err); err != nil && !ok {
-		t.Errorf("a broken version: %v", err)
+	// As a canary it tries what serves.
+	if _, err := c.invoke("smoke", map[string]string{"name": "smoke"}); err != nil {
+		t.Errorf("the canary: %v\n%s", err, tail(c.log.String()))
 	}
-	got := c.host.HookOutcomes()
-	want := []lambda.HookOutcome{{DeploymentID: "d-1", ExecutionID: "good", Status: "Succeeded"}, {DeploymentID: "d-2", ExecutionID: "broken", Status: "Failed"}}
-	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
-		t.Errorf("the hooks told %+v\n%s", got, tail(c.log.String()))
+}
+
+// permissions holds what the functions called against what their roles allow. A
+// permission that nothing of this run needed must have its reason here.
+func (c *cloud) permissions() {
+	for _, d := range c.Denied() {
+		c.t.Error(d)
 	}
+	var without []string
+	for _, u := range c.Unused() {
+		reason := ""
+		for pattern, r := range unusedFor {
+			if template.Matches(pattern, u) {
+				reason = r
+			}
+		}
+		if reason == "" {
+			without = append(without, u)
+			continue
+		}
+		c.t.Logf("not used in this run: %-45s %s", u, reason)
+	}
+	for _, u := range without {
+		c.t.Errorf("not used, and no reason is known: %s", u)
+	}
+}
+
+// unusedFor are the reasons of permissions that a run does not use.
+var unusedFor = map[string]string{
+	"* s3:AbortMultipartUpload":            "when the upload of a large file fails half-way",
+	"*: Queries athena:StopQueryExecution": "when a query is given up, at the end of a function's time",
+	"process: Lake s3:ListBucket":          "without it S3 tells an object that is not there as one that is denied",
+	"report: Mail ses:SendEmail":           "SES asks for this one or for ses:SendRawEmail, by the version of its API",
 }
 
 // doctor looks the deployment over by its stack, as a person would.
 func (c *cloud) doctor() {
 	t := c.t
 	outputs := ""
-	for _, v := range c.env {
-		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, "UPSHOT_") {
-			outputs += fmt.Sprintf("  %s: {Value: %q}\n", awsenv.OutputName(name), value)
-		}
+	for name := range c.Outputs {
+		outputs += fmt.Sprintf("  %s: {Value: %q}\n", name, c.Output(name))
 	}
 	client := cloudformation.NewFromConfig(standin.Config(t, standin.Moto(t).Endpoint))
 	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("upshot-prod"), TemplateBody: aws.String("Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs:\n" + outputs),
+		StackName: aws.String(c.Name), TemplateBody: aws.String("Resources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs:\n" + outputs),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary(), "doctor", "--stack", "upshot-prod", "--config", filepath.Join(c.dist, "ingest", "upshot.yaml"))
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd := exec.CommandContext(t.Context(), binary(), "doctor", "--stack", c.Name, "--config", filepath.Join(c.dist, "ingest", "upshot.yaml"))
+	cmd.Env = append(os.Environ(), c.Operator...)
 	out, err := cmd.CombinedOutput()
 	for _, want := range []string{
 		`ok +source support +1 secret`, `ok +identity key +set`, `fail +dead letters +1 deliveries`, `ok +lake +can be written`,
@@ -246,6 +390,11 @@ func (c *cloud) runbooks() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The first of them make this secret, before anything is deployed.
+	key := strings.TrimPrefix(c.Outputs["Secrets"], "ssm:") + "/identity_key"
+	if _, err := ssm.NewFromConfig(standin.Config(t, standin.Moto(t).Endpoint)).DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: &key}); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	conf, err := os.ReadFile(filepath.Join(c.dist, "ingest", "upshot.yaml"))
 	if err != nil {
@@ -254,7 +403,6 @@ func (c *cloud) runbooks() {
 	if err := os.WriteFile(filepath.Join(dir, "upshot.yaml"), conf, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lake := filepath.Base(filepath.Dir(c.lake))
 	ran := 0
 	for _, b := range blocks {
 		if b.Where != runbook.AWS {
@@ -263,11 +411,11 @@ func (c *cloud) runbooks() {
 		ran++
 		cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `upshot() { command upshot "$@" || [ $? = 1 ]; }`+"\n"+b.Script)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), c.env...)
+		cmd.Env = append(os.Environ(), c.Operator...)
 		cmd.Env = append(
 			cmd.Env, "PATH="+filepath.Dir(binary())+":"+tools+":"+os.Getenv("PATH"), "AWS_DEFAULT_REGION=us-east-1",
-			"STACK=upshot-prod", "WORKGROUP=upshot", "DATABASE=upshot", "LAKE_BUCKET="+lake, "BACKUP_BUCKET="+c.backup,
-			"DLQ_ARN="+*c.arn("dead"), "QUEUE_ARN="+*c.arn("deliveries"),
+			"STACK="+c.Name, "WORKGROUP="+c.Output("AthenaWorkgroup"), "DATABASE="+c.Output("AthenaDatabase"), "LAKE_BUCKET="+c.Output("LakeBucket"), "BACKUP_BUCKET="+c.backup,
+			"DLQ_ARN="+c.ARN(c.URL("DlqUrl")), "QUEUE_ARN="+c.ARN(c.URL("QueueUrl")),
 		)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("docs/operations/%s:%d: %v\n%s%s", b.Page, b.Line, err, b.Script, out)

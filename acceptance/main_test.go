@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"upshot.dev/upshot/internal/standin/trino"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env/localenv"
 	"upshot.dev/upshot/testdata/company"
@@ -36,6 +37,7 @@ func mainStatus(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	defer func() { _ = trino.Shutdown() }()
 	build := exec.Command("go", "build", "-o", binary(), "upshot.dev/upshot/cmd/upshot")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {

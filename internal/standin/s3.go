@@ -24,7 +24,13 @@ var buckets atomic.Int64
 // and is unique in this server. It is removed at the end of the test.
 func (s *S3Server) Bucket(t testing.TB, name string) string {
 	t.Helper()
-	name = fmt.Sprintf("%s-%d", name, buckets.Add(1))
+	return s.Named(t, fmt.Sprintf("%s-%d", name, buckets.Add(1)))
+}
+
+// Named makes an empty bucket of that name, which must be free in this server. It
+// is removed at the end of the test.
+func (s *S3Server) Named(t testing.TB, name string) string {
+	t.Helper()
 	if _, err := s.client(t).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
 		t.Fatalf("make bucket %s: %v", name, err)
 	}
@@ -36,6 +42,13 @@ func (s *S3Server) Bucket(t testing.TB, name string) string {
 func (s *S3Server) VersionedBucket(t testing.TB, name string) string {
 	t.Helper()
 	name = s.Bucket(t, name)
+	s.Version(t, name)
+	return name
+}
+
+// Version switches versioning of a bucket on.
+func (s *S3Server) Version(t testing.TB, name string) {
+	t.Helper()
 	_, err := s.client(t).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
 		Bucket:                  &name,
 		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
@@ -43,7 +56,6 @@ func (s *S3Server) VersionedBucket(t testing.TB, name string) string {
 	if err != nil {
 		t.Fatalf("version bucket %s: %v", name, err)
 	}
-	return name
 }
 
 // client asks this server, path-style as it has no names for its buckets.

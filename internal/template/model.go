@@ -53,6 +53,12 @@ func (s *Stack) byARN(kind, arn string) *Resource {
 	return nil
 }
 
+// RoleOf is the role that a property of a resource names by its ARN; nil when
+// there is none of the deployment.
+func (s *Stack) RoleOf(r *Resource, property ...string) *Resource {
+	return s.byARN("AWS::IAM::Role", r.Text(property...))
+}
+
 // Statement is a statement of a policy, with its lists as lists.
 type Statement struct {
 	Sid, Effect        string

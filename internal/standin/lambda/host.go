@@ -25,6 +25,7 @@ type Function struct {
 type Host struct {
 	mu        sync.Mutex
 	functions map[string]*pool
+	aliases   map[string]string
 	hooks     []HookOutcome
 }
 
@@ -41,7 +42,22 @@ type pool struct {
 }
 
 // New makes a host without functions.
-func New() *Host { return &Host{functions: map[string]*pool{}} }
+func New() *Host { return &Host{functions: map[string]*pool{}, aliases: map[string]string{}} }
+
+// Alias makes alias, like "process:live", another name of a function that was
+// added, like "process:2", instead of what it named before.
+func (h *Host) Alias(alias, function string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.aliases[alias] = function
+}
+
+// Behind is the function that an alias names now; empty when it is none.
+func (h *Host) Behind(alias string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.aliases[alias]
+}
 
 // Add makes a function known under its name, instead of one that was known
 // before.
@@ -69,14 +85,17 @@ func (h *Host) Close() {
 	}
 }
 
-// pool finds a function by its name or its ARN. A version or alias at the end
-// is part of the name where one was added so.
+// pool finds a function by its name, its ARN or an alias. A version at the end is
+// part of the name where one was added so.
 func (h *Host) pool(name string) (*pool, error) {
 	if i := strings.LastIndex(name, ":function:"); i >= 0 {
 		name = name[i+len(":function:"):]
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if behind := h.aliases[name]; behind != "" {
+		name = behind
+	}
 	if p := h.functions[name]; p != nil {
 		return p, nil
 	}

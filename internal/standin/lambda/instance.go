@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,10 +69,11 @@ func start(ctx context.Context, f Function) (*instance, error) {
 	if i.tmp, err = os.MkdirTemp("", "lambda-"); err != nil {
 		return nil, err
 	}
+	name, version, _ := strings.Cut(f.Name, ":")
 	i.cmd = exec.CommandContext(life, f.Bootstrap) //nolint:gosec // the binary under test
 	i.cmd.Dir = filepath.Dir(f.Bootstrap)
 	i.cmd.Env = append([]string{
-		"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + f.Name, "AWS_LAMBDA_FUNCTION_VERSION=1",
+		"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + name, "AWS_LAMBDA_FUNCTION_VERSION=" + cmp.Or(version, "$LATEST"),
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(f.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"LAMBDA_TASK_ROOT=" + filepath.Dir(f.Bootstrap), "_HANDLER=bootstrap", "TZ=:UTC", "PATH=/usr/bin:/bin", "TMPDIR=" + i.tmp,
 	}, f.Env...)

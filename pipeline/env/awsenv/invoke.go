@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/fault"
 )
 
@@ -41,7 +42,8 @@ func Invoke(ctx context.Context, cfg aws.Config, function string, event []byte) 
 }
 
 // MakeSecret stores a new random secret under a name that has none yet, and
-// returns it. When somebody else was faster, that is a fault of kind Retry.
+// returns it. Where there is one, as somebody else was faster, the error is
+// env.ErrExist, and a fault of kind Retry.
 func MakeSecret(ctx context.Context, cfg aws.Config, location, name string, random io.Reader) (string, error) {
 	service, prefix, err := parseLocation(location)
 	if err != nil {
@@ -64,7 +66,7 @@ func MakeSecret(ctx context.Context, cfg aws.Config, location, name string, rand
 	}
 	switch code, _ := codeOf(err); code {
 	case "ParameterAlreadyExists", "ResourceExistsException":
-		return "", fault.Retryf("the secret %s was made by somebody else just now", full)
+		return "", fault.Retryf("the secret %s was made by somebody else just now: %w", full, env.ErrExist)
 	case "AccessDeniedException":
 		return "", fault.Permanentf("make the secret %s: denied; the role needs ssm:PutParameter or secretsmanager:CreateSecret on it: %w", full, err)
 	}
