@@ -74,6 +74,7 @@ $(LINT):
 ## bench: the benchmarks behind docs/benchmarks.md
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1s -count 3 ./pipeline/ingest ./pipeline/env/localenv ./pipeline/process ./pipeline/lake ./pipeline/enrich ./pipeline/metric
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./functions
 
 ## docs: rewrite everything that is generated; changes nothing when all is up to date
 docs:

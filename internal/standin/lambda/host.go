@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -154,6 +155,40 @@ func (h *Host) Starts(name string) (int, []time.Duration) {
 	return p.starts, append([]time.Duration{}, p.coldTimes...)
 }
 
+// Warm starts an instance of a function that then waits for its first event.
+func (h *Host) Warm(ctx context.Context, name string) error {
+	p, err := h.pool(name)
+	if err != nil {
+		return err
+	}
+	i, err := p.start(ctx)
+	if err == nil {
+		p.put(i)
+	}
+	return err
+}
+
+// Peak is the most memory that a living instance of a function ever had in use,
+// in bytes, where the system tells it under /proc.
+func (h *Host) Peak(name string) (most int64) {
+	p, err := h.pool(name)
+	if err != nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.all {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.cmd.Process.Pid))
+		for line := range strings.Lines(string(status)) {
+			var kB int64
+			if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kB); n == 1 {
+				most = max(most, kB<<10)
+			}
+		}
+	}
+	return most
+}
+
 // instance takes an idle instance, or starts one.
 func (p *pool) instance(ctx context.Context) (*instance, error) {
 	p.mu.Lock()
@@ -167,6 +202,10 @@ func (p *pool) instance(ctx context.Context) (*instance, error) {
 		delete(p.all, i)
 	}
 	p.mu.Unlock()
+	return p.start(ctx)
+}
+
+func (p *pool) start(ctx context.Context) (*instance, error) {
 	begin := time.Now()
 	i, err := start(ctx, p.Function)
 	if err != nil {
