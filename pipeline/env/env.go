@@ -21,6 +21,10 @@ var ErrNotExist = errors.New("object does not exist")
 // ErrExist is in the chain of the error of Creator.Create for a taken key.
 var ErrExist = errors.New("object exists already")
 
+// ErrChanged is in the chain of the error of Replacer.Replace for an object that
+// is no longer the one that was meant.
+var ErrChanged = errors.New("object was changed meanwhile")
+
 // Object is an opened blob. It stays readable, with the content it had when
 // it was opened, even when the key is overwritten or removed meanwhile.
 type Object interface {
@@ -34,6 +38,7 @@ type Info struct {
 	Key      string // slash-separated, never starting with a slash
 	Size     int64
 	Modified time.Time
+	Version  string // another for another content; never empty
 }
 
 // Blobs keeps immutable bytes under keys like
@@ -62,11 +67,21 @@ type Creator interface {
 	Create(ctx context.Context, key string, body io.Reader) error
 }
 
+// Replacer writes a key only if nobody has since it was listed.
+type Replacer interface {
+	// Replace is Put that fails with ErrChanged, changing nothing, when the
+	// object under key does not have this version, or is gone. Of concurrent
+	// calls for one version exactly one succeeds. However late a call comes to
+	// pass, it undoes nothing that it did not know of.
+	Replace(ctx context.Context, key, version string, body io.Reader) error
+}
+
 // Store is everything a lake needs of its bytes.
 type Store interface {
 	Blobs
 	Remover
 	Creator
+	Replacer
 }
 
 // Message is one queued delivery.

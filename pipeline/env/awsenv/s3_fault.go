@@ -24,12 +24,13 @@ const (
 
 // actions are the permissions that each operation needs.
 var actions = map[string]string{
-	"open":   "s3:GetObject and s3:GetObjectVersion (and s3:ListBucket: without it S3 denies what is merely missing)",
-	"read":   "s3:GetObject and s3:GetObjectVersion",
-	"put":    "s3:PutObject and s3:AbortMultipartUpload",
-	"create": "s3:PutObject and s3:AbortMultipartUpload",
-	"remove": "s3:DeleteObject",
-	"list":   "s3:ListBucket on the bucket",
+	"open":    "s3:GetObject and s3:GetObjectVersion (and s3:ListBucket: without it S3 denies what is merely missing)",
+	"read":    "s3:GetObject and s3:GetObjectVersion",
+	"put":     "s3:PutObject and s3:AbortMultipartUpload",
+	"create":  "s3:PutObject and s3:AbortMultipartUpload",
+	"replace": "s3:PutObject, s3:GetObject and s3:AbortMultipartUpload",
+	"remove":  "s3:DeleteObject",
+	"list":    "s3:ListBucket on the bucket",
 }
 
 // explain turns an error of the SDK into one that names the object, says what

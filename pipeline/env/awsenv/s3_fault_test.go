@@ -19,14 +19,20 @@ import (
 	"upshot.dev/upshot/pipeline/fault"
 )
 
+// etagOfX is the entity tag of the object "x".
+const etagOfX = `"9dd4e461268c8034f5c8564e155c67a6"`
+
 // operations are all the ways in which a store asks S3.
 var operations = map[string]func(context.Context, env.Store) error{
 	"open": func(ctx context.Context, s env.Store) error {
 		_, err := s.Open(ctx, "dir/key")
 		return err
 	},
-	"put":       func(ctx context.Context, s env.Store) error { return s.Put(ctx, "dir/key", strings.NewReader("x")) },
-	"create":    func(ctx context.Context, s env.Store) error { return s.Create(ctx, "dir/new", strings.NewReader("x")) },
+	"put":    func(ctx context.Context, s env.Store) error { return s.Put(ctx, "dir/key", strings.NewReader("x")) },
+	"create": func(ctx context.Context, s env.Store) error { return s.Create(ctx, "dir/new", strings.NewReader("x")) },
+	"replace": func(ctx context.Context, s env.Store) error {
+		return s.Replace(ctx, "dir/key", etagOfX, strings.NewReader("y"))
+	},
 	"put large": func(ctx context.Context, s env.Store) error { return s.Put(ctx, "dir/key", stream(noise(9*mib))) },
 	"remove":    func(ctx context.Context, s env.Store) error { return s.Remove(ctx, "dir/key") },
 	"list": func(ctx context.Context, s env.Store) error {
@@ -130,7 +136,8 @@ func TestLostAnswers(t *testing.T) {
 			var lost atomic.Bool
 			s, srv := bucket(t, awsenv.StoreOptions{}, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 				// The write that makes the object appear is the conditional one.
-				if r.Header.Get("If-None-Match") == "" || lost.Swap(true) {
+				conditional := r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Match") != "" && r.Method != http.MethodGet
+				if !conditional || lost.Swap(true) {
 					next.ServeHTTP(w, r)
 					return
 				}
@@ -145,6 +152,23 @@ func TestLostAnswers(t *testing.T) {
 			}
 			if err := s.Create(t.Context(), "k", stream(body)); !errors.Is(err, env.ErrExist) {
 				t.Errorf("second create: %v, want ErrExist", err)
+			}
+			version := func() (v string) {
+				for info, err := range s.List(t.Context(), "k") {
+					if v = info.Version; err != nil {
+						t.Fatal(err)
+					}
+				}
+				return v
+			}
+			lost.Store(false)
+			was := version()
+			body = append([]byte("new "), body...)
+			if err := s.Replace(t.Context(), "k", was, stream(body)); err != nil || !lost.Load() {
+				t.Errorf("replace: %v", err)
+			}
+			if err := s.Replace(t.Context(), "k", was, stream(body)); !errors.Is(err, env.ErrChanged) {
+				t.Errorf("second replace: %v, want ErrChanged", err)
 			}
 			if get(t, s, "k") != string(body) {
 				t.Error("the content is another")

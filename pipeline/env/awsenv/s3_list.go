@@ -37,7 +37,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[env.Info, err
 					return
 				}
 				last = key
-				if !yield(env.Info{Key: key, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}, nil) {
+				if !yield(env.Info{Key: key, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), Version: aws.ToString(o.ETag)}, nil) {
 					return
 				}
 			}

@@ -110,7 +110,7 @@ func (u *upload) start(ctx context.Context, part []byte) {
 // complete makes the object appear, if S3 has read the same bytes.
 func (u *upload) complete(ctx context.Context) error {
 	_, err := u.s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &u.s.o.Bucket, Key: u.s.key(u.key), UploadId: u.id, IfNoneMatch: u.condition(),
+		Bucket: &u.s.o.Bucket, Key: u.s.key(u.key), UploadId: u.id, IfNoneMatch: u.condition(), IfMatch: u.was,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
 		ChecksumCRC32C:  sum(u.crc), ChecksumType: types.ChecksumTypeFullObject,
 	})

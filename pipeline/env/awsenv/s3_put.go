@@ -25,37 +25,44 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // write is one Put or Create on its way.
 type write struct {
 	s     *Store
-	op    string // "put" or "create"
+	op    string // "put", "create" or "replace"
 	key   string
 	token string
+	was   *string // what a replacement replaces
 }
 
 // Put stores body under key, in parts when it is longer than 8 MiB. It keeps
 // at most five parts in memory.
 func (s *Store) Put(ctx context.Context, key string, body io.Reader) error {
-	return s.write(ctx, "put", key, body)
+	return s.write(ctx, write{op: "put", key: key}, body)
 }
 
 // Create stores body under key unless there is something.
 func (s *Store) Create(ctx context.Context, key string, body io.Reader) error {
-	return s.write(ctx, "create", key, body)
+	return s.write(ctx, write{op: "create", key: key}, body)
 }
 
-func (s *Store) write(ctx context.Context, op, key string, body io.Reader) error {
-	if err := env.CheckKey(key); err != nil {
+// Replace stores body under key if what is there has this version, the entity
+// tag of its content.
+func (s *Store) Replace(ctx context.Context, key, version string, body io.Reader) error {
+	return s.write(ctx, write{op: "replace", key: key, was: &version}, body)
+}
+
+func (s *Store) write(ctx context.Context, w write, body io.Reader) error {
+	if err := env.CheckKey(w.key); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%s %s: %w", op, s.name(key), err)
+		return fmt.Errorf("%s %s: %w", w.op, s.name(w.key), err)
 	}
-	w := write{s: s, op: op, key: key, token: s.token()}
+	w.s, w.token = s, s.token()
 	size := 0
 	if b, ok := body.(interface{ Len() int }); ok { // as those in memory say
 		size = b.Len()
 	}
 	first, last, err := readPart(body, s.part, size)
 	if err != nil {
-		return fmt.Errorf("%s %s: read the body: %w", op, s.name(key), err)
+		return fmt.Errorf("%s %s: read the body: %w", w.op, s.name(w.key), err)
 	}
 	if last {
 		return w.settle(ctx, w.whole(ctx, first))
@@ -66,7 +73,7 @@ func (s *Store) write(ctx context.Context, op, key string, body io.Reader) error
 // whole puts a small object at once.
 func (w write) whole(ctx context.Context, body []byte) error {
 	in := &s3.PutObjectInput{
-		Bucket: &w.s.o.Bucket, Key: w.s.key(w.key), IfNoneMatch: w.condition(),
+		Bucket: &w.s.o.Bucket, Key: w.s.key(w.key), IfNoneMatch: w.condition(), IfMatch: w.was,
 		Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))),
 		ChecksumCRC32C: sum(crc32.Checksum(body, castagnoli)),
 		Metadata:       map[string]string{tokenName: w.token},
@@ -94,13 +101,16 @@ func (w write) settle(ctx context.Context, err error) error {
 		return nil
 	}
 	code, _ := codeOf(err)
-	if code != codePrecondition && code != codeNoUpload && code != codeConflict {
+	gone := w.was != nil && code == "NoSuchKey"
+	if code != codePrecondition && code != codeNoUpload && code != codeConflict && !gone {
 		return w.s.explain(ctx, w.op, w.key, err)
 	}
 	head, headErr := w.s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &w.s.o.Bucket, Key: w.s.key(w.key)})
 	switch {
 	case headErr == nil && head.Metadata[tokenName] == w.token:
 		return nil
+	case w.was != nil && (gone || code == codePrecondition):
+		return fmt.Errorf("%s %s: %w", w.op, w.s.name(w.key), errors.Join(env.ErrChanged, err))
 	case code == codePrecondition, headErr == nil && w.op == "create":
 		return fmt.Errorf("%s %s: %w", w.op, w.s.name(w.key), errors.Join(env.ErrExist, err))
 	}

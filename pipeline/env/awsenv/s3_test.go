@@ -39,7 +39,8 @@ func TestStore(t *testing.T) {
 // deviations makes up for the two ways in which versitygw 1.8.0 differs from
 // S3 on a bucket with versions: it fails to delete the name of a folder, where
 // S3 answers 204, and it takes a delete marker for an object when it is asked
-// to write only a new one, where S3 looks at the current version.
+// to write only a new one, or to replace one, where S3 looks at the current
+// version.
 type deviations struct{ *awsenv.Store }
 
 func (d deviations) Remove(ctx context.Context, key string) error {
@@ -61,6 +62,13 @@ func (d deviations) Create(ctx context.Context, key string, body io.Reader) erro
 		}
 	}
 	return err
+}
+
+func (d deviations) Replace(ctx context.Context, key, version string, body io.Reader) error {
+	if _, err := d.Open(ctx, key); errors.Is(err, env.ErrNotExist) {
+		return env.ErrChanged
+	}
+	return d.Store.Replace(ctx, key, version, body)
 }
 
 // bucket is a store on a new bucket, behind a front when f is given.

@@ -34,6 +34,8 @@ func Store(t *testing.T, open func(t *testing.T) env.Store) {
 		{"opened objects keep their content", storeOpened},
 		{"create once", storeCreate},
 		{"create once among many", storeCreateRace},
+		{"replace what was listed", storeReplace},
+		{"replace once among many", storeReplaceRace},
 		{"readers see old or new", storeAtomic},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
@@ -107,10 +109,11 @@ func storeWrongKeys(t *testing.T, s env.Store) {
 	} {
 		_, err := s.Open(t.Context(), key)
 		for doing, err := range map[string]error{
-			"open":   err,
-			"put":    s.Put(t.Context(), key, strings.NewReader("x")),
-			"create": s.Create(t.Context(), key, strings.NewReader("x")),
-			"remove": s.Remove(t.Context(), key),
+			"open":    err,
+			"put":     s.Put(t.Context(), key, strings.NewReader("x")),
+			"create":  s.Create(t.Context(), key, strings.NewReader("x")),
+			"replace": s.Replace(t.Context(), key, "v", strings.NewReader("x")),
+			"remove":  s.Remove(t.Context(), key),
 		} {
 			if !fault.Is(err, fault.Invalid) {
 				t.Errorf("%s %q: %v, want a fault of kind Invalid", doing, key, err)
@@ -217,6 +220,9 @@ func storeFailedWrites(t *testing.T, s env.Store) {
 	if err := s.Create(t.Context(), "k2", body()); !errors.Is(err, broken) {
 		t.Errorf("create with a broken body: %v", err)
 	}
+	if err := s.Replace(t.Context(), "k", version(t, s, "k"), body()); !errors.Is(err, broken) {
+		t.Errorf("replace with a broken body: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Put(ctx, "k", strings.NewReader("new")); !errors.Is(err, context.Canceled) {
@@ -294,6 +300,86 @@ func storeCreateRace(t *testing.T, s env.Store) {
 			t.Errorf("%d of 16 creates succeeded, %d found it taken, want 1 and 15", wins.Load(), taken.Load())
 		}
 	}
+}
+
+// storeReplace: only what was listed is replaced, also by many bytes, and also
+// when it was written or removed since.
+func storeReplace(t *testing.T, s env.Store) {
+	ctx, large := t.Context(), strings.Repeat("0123456789abcdef", 9<<16)
+	if err := s.Replace(ctx, "a/b", "none", strings.NewReader("0")); !errors.Is(err, env.ErrChanged) || len(keys(t, s, "")) != 0 {
+		t.Errorf("replace of what is not there: %v, it left %q", err, keys(t, s, ""))
+	}
+	put(t, s, "a/b", []byte("1"))
+	first := version(t, s, "a/b")
+	if err := s.Replace(ctx, "a/b", first, strings.NewReader("2")); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"3", large} {
+		if err := s.Replace(ctx, "a/b", first, strings.NewReader(body)); !errors.Is(err, env.ErrChanged) {
+			t.Errorf("replace of an older version by %d bytes: %v, want ErrChanged", len(body), err)
+		}
+	}
+	if got := get(t, s, "a/b"); string(got) != "2" {
+		t.Errorf("a refused replace left %.20q", got)
+	}
+	if err := s.Replace(ctx, "a/b", version(t, s, "a/b"), strings.NewReader(large)); err != nil {
+		t.Error(err)
+	}
+	second := version(t, s, "a/b")
+	if got := get(t, s, "a/b"); string(got) != large {
+		t.Errorf("a replace by %d bytes left %d", len(large), len(got))
+	}
+	put(t, s, "a/b", []byte("4"))
+	if err := s.Replace(ctx, "a/b", second, strings.NewReader("5")); !errors.Is(err, env.ErrChanged) {
+		t.Errorf("replace after a put: %v, want ErrChanged", err)
+	}
+	last := version(t, s, "a/b")
+	if err := s.Remove(ctx, "a/b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Replace(ctx, "a/b", last, strings.NewReader("6")); !errors.Is(err, env.ErrChanged) || len(keys(t, s, "")) != 0 {
+		t.Errorf("replace after a remove: %v, it left %q", err, keys(t, s, ""))
+	}
+}
+
+// storeReplaceRace: of many at once exactly one wins. Compactions rest on it.
+func storeReplaceRace(t *testing.T, s env.Store) {
+	put(t, s, "k", []byte("first"))
+	for round := range 8 {
+		was := version(t, s, "k")
+		var wins, changed atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				err := s.Replace(t.Context(), "k", was, strings.NewReader(fmt.Sprint(round, "-", i)))
+				switch {
+				case err == nil:
+					wins.Add(1)
+				case errors.Is(err, env.ErrChanged):
+					changed.Add(1)
+				default:
+					t.Errorf("replace: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if wins.Load() != 1 || changed.Load() != 15 {
+			t.Errorf("%d of 16 replaced it, %d found it changed, want 1 and 15", wins.Load(), changed.Load())
+		}
+	}
+}
+
+// version is what a listing says of a key.
+func version(t *testing.T, s env.Store, key string) string {
+	t.Helper()
+	for info, err := range s.List(t.Context(), key) {
+		if err != nil || info.Version == "" {
+			t.Errorf("the listing of %s has %+v, %v", key, info, err)
+		}
+		return info.Version
+	}
+	t.Errorf("%s is not listed", key)
+	return ""
 }
 
 // storeAtomic: a reader beside a writer sees one content or the other, never a part.

@@ -102,6 +102,38 @@ func (s *Store) Create(ctx context.Context, key string, body io.Reader) error {
 	})
 }
 
+// Replace writes body under key if what is there has this version. Those who
+// replace keep each other out by a lock; a Put beside them does not ask for it.
+func (s *Store) Replace(ctx context.Context, key, was string, body io.Reader) error {
+	return s.write(ctx, key, body, func(tmp string) (err error) {
+		lock, err := s.root.Open(tmpDir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, lock.Close()) }() // which ends the lock
+		if err := syscall.Flock(fd(lock), syscall.LOCK_EX); err != nil {
+			return fmt.Errorf("lock %s: %w", tmpDir, err)
+		}
+		st, err := s.root.Lstat(key)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && version(st) != was {
+			return fmt.Errorf("replace %s in %s: %w", key, s.dir, env.ErrChanged)
+		}
+		if err != nil {
+			return err
+		}
+		return s.root.Rename(tmp, key)
+	})
+}
+
+// version names the content of a file: files are never changed, only replaced.
+func version(st fs.FileInfo) string {
+	var inode uint64
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		inode = sys.Ino
+	}
+	return fmt.Sprintf("%d-%d-%d", inode, st.Size(), st.ModTime().UnixNano())
+}
+
 // Remove deletes key. Folders that become empty stay.
 func (s *Store) Remove(_ context.Context, key string) error {
 	if err := env.CheckKey(key); err != nil {
@@ -179,7 +211,7 @@ func (s *Store) explain(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, env.ErrExist), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, env.ErrExist), errors.Is(err, env.ErrChanged), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fault.Retryf("%s: the disk of folder %s is full, free some space there: %w", doing, s.dir, err)

@@ -70,7 +70,7 @@ func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(env.Inf
 		if !st.Mode().IsRegular() {
 			continue
 		}
-		if !yield(env.Info{Key: key, Size: st.Size(), Modified: st.ModTime()}, nil) {
+		if !yield(env.Info{Key: key, Size: st.Size(), Modified: st.ModTime(), Version: version(st)}, nil) {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,11 +21,13 @@ type Store struct {
 
 	mu      sync.RWMutex
 	objects map[string]blob
+	writes  int
 }
 
 type blob struct {
 	body     []byte // never changed in place
 	modified time.Time
+	version  string
 }
 
 var _ env.Store = (*Store)(nil)
@@ -50,15 +53,31 @@ func (s *Store) Open(_ context.Context, key string) (env.Object, error) {
 
 // Put stores body under key.
 func (s *Store) Put(ctx context.Context, key string, body io.Reader) error {
-	return s.write(ctx, key, body, true)
+	return s.write(ctx, key, body, func(blob, bool) error { return nil })
 }
 
 // Create stores body under key unless there is something.
 func (s *Store) Create(ctx context.Context, key string, body io.Reader) error {
-	return s.write(ctx, key, body, false)
+	return s.write(ctx, key, body, func(_ blob, taken bool) error {
+		if taken {
+			return fmt.Errorf("create %s: %w", key, env.ErrExist)
+		}
+		return nil
+	})
 }
 
-func (s *Store) write(ctx context.Context, key string, body io.Reader, replace bool) error {
+// Replace stores body under key if what is there has this version.
+func (s *Store) Replace(ctx context.Context, key, version string, body io.Reader) error {
+	return s.write(ctx, key, body, func(old blob, taken bool) error {
+		if !taken || old.version != version {
+			return fmt.Errorf("replace %s: %w", key, env.ErrChanged)
+		}
+		return nil
+	})
+}
+
+// write stores body unless check refuses what is there.
+func (s *Store) write(ctx context.Context, key string, body io.Reader, check func(blob, bool) error) error {
 	if err := env.CheckKey(key); err != nil {
 		return err
 	}
@@ -71,10 +90,12 @@ func (s *Store) write(ctx context.Context, key string, body io.Reader, replace b
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, taken := s.objects[key]; taken && !replace {
-		return fmt.Errorf("create %s: %w", key, env.ErrExist)
+	old, taken := s.objects[key]
+	if err := check(old, taken); err != nil {
+		return err
 	}
-	s.objects[key] = blob{b, s.clock.Now()}
+	s.writes++
+	s.objects[key] = blob{b, s.clock.Now(), strconv.Itoa(s.writes)}
 	return nil
 }
 
@@ -111,7 +132,7 @@ func (s *Store) snapshot(prefix string) []env.Info {
 	var infos []env.Info
 	for key, b := range s.objects {
 		if strings.HasPrefix(key, prefix) {
-			infos = append(infos, env.Info{Key: key, Size: int64(len(b.body)), Modified: b.modified})
+			infos = append(infos, env.Info{Key: key, Size: int64(len(b.body)), Modified: b.modified, Version: b.version})
 		}
 	}
 	slices.SortFunc(infos, func(a, b env.Info) int { return strings.Compare(a.Key, b.Key) })
