@@ -61,15 +61,15 @@ type CompactReport struct {
 	// Remaining counts the days of tables that are left for the next time, for
 	// want of time or because their files changed meanwhile.
 	Remaining int
-	// TookOver is true when the compaction before did not end. The hot files
-	// of days that were rewritten are then left for the next.
-	TookOver bool
 }
 
 // Compact merges the hot files of every day into the day's base files, the day
 // that has waited longest first. It may be cut off anywhere and run again, also
 // while others read and write: a base file is replaced by one Put, and a hot
-// file goes only after its rows are in base; see CompactOptions.Grace. It ends a while before ctx's deadline, which it compares with Clock:
+// file goes only after its rows are in base; see CompactOptions.Grace. Of two at
+// once the second does nothing (see lock); and should one have been suspended
+// until another took its place, what it had under way undoes nothing, as it
+// replaces only the very files that it read. It ends a while before ctx's deadline, which it compares with Clock:
 // what it could not do is counted in Remaining and is no error. A day that is
 // damaged, or whose temporary files have no room, is an error and keeps no other
 // day from being merged.
@@ -88,7 +88,6 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 		return rep, fmt.Errorf("compact: take the lock: %w", err)
 	}
 	defer func() { err = errors.Join(err, l.release(ctx)) }()
-	rep.TookOver = l.tookOver
 	p := &plan{s: s, o: o, l: l, rep: &rep}
 	if err := p.list(ctx); err != nil {
 		return rep, fmt.Errorf("compact: %w", err)
@@ -141,14 +140,14 @@ func sum(list []env.Info) (n int64) {
 	return n
 }
 
-// put streams what write produces into the store. write has ended when it
+// stream makes what write produces the body of send. write has ended when it
 // returns.
-func put(ctx context.Context, s env.Blobs, key string, write func(io.Writer) error) error {
+func stream(write func(io.Writer) error, send func(io.Reader) error) error {
 	r, w := io.Pipe()
 	var writing sync.WaitGroup
 	writing.Go(func() { w.CloseWithError(write(w)) })
-	err := s.Put(ctx, key, r)
-	_ = r.CloseWithError(errors.New("the store stopped reading")) // ends write when Put gave up early
+	err := send(r)
+	_ = r.CloseWithError(errors.New("the store stopped reading")) // ends write when the store gave up early
 	writing.Wait()
 	return err
 }
@@ -172,12 +171,9 @@ func (r CompactReport) Write(w io.Writer) error {
 		})
 	}
 	t.Render()
-	var err error
-	if r.TookOver {
-		_, err = fmt.Fprintln(w, "the compaction before did not end; merged files of rewritten days stay until the next")
-	}
 	if r.Remaining > 0 {
-		_, err = fmt.Fprintf(w, "%d days of tables are left for the next time\n", r.Remaining)
+		_, err := fmt.Fprintf(w, "%d days of tables are left for the next time\n", r.Remaining)
+		return err
 	}
-	return err
+	return nil
 }

@@ -152,12 +152,14 @@ func (m *dayMerge) run(ctx context.Context, memory int) (err error) {
 // group writes the base files of every groups-th bucket from g on.
 func (m *dayMerge) group(ctx context.Context, g, groups int) error {
 	var base []env.Info
-	held := map[int]bool{} // buckets that have their file
+	held := map[int]env.Info{} // the files of buckets that have theirs
 	for _, f := range m.files.base {
 		k, _ := ParseKey(f.Key)
 		if k.Bucket%groups == g {
 			base = append(base, f)
-			held[k.Bucket] = held[k.Bucket] || k.Buckets == m.buckets
+			if k.Buckets == m.buckets {
+				held[k.Bucket] = f
+			}
 		}
 	}
 	err := m.read(ctx, base, func(i int) origin {
@@ -181,31 +183,36 @@ func (m *dayMerge) group(ctx context.Context, g, groups int) error {
 }
 
 // bucket writes a base file, unless it is there and holds what it shall.
-func (m *dayMerge) bucket(ctx context.Context, b int, held bool) (err error) {
+func (m *dayMerge) bucket(ctx context.Context, b int, held env.Info) (err error) {
 	rows, err := m.rows.bucket(b)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.close()) }()
 	m.rep.RowsOut += rows.rows
-	if held && !rows.changed() {
+	if held.Key != "" && !rows.changed() {
 		return nil
 	}
 	m.changed = true
 	key := BaseKey(m.table, m.dt, b, m.buckets)
-	// A Put that hangs is given up before another compaction could take over.
+	// A write that hangs is given up before another compaction could take over.
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	if err := m.l.renew(ctx); err != nil {
 		return err
 	}
-	err = put(ctx, m.s, key, func(w io.Writer) error {
+	err = stream(func(w io.Writer) error {
 		err := rows.write(w, m.layout, func() error { return cmp.Or(ctx.Err(), m.l.renew(ctx)) })
 		if err == nil {
 			hung := time.AfterFunc(lockLease/2, func() { stop(errHung) })
 			context.AfterFunc(ctx, func() { hung.Stop() })
 		}
 		return err
+	}, func(r io.Reader) error {
+		if held.Key == "" {
+			return m.s.Create(ctx, key, r)
+		}
+		return m.s.Replace(ctx, key, held.Version, r)
 	})
 	if err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, errHung) {

@@ -64,6 +64,15 @@ func (f *folder) Create(ctx context.Context, key string, r io.Reader) error {
 	})
 }
 
+func (f *folder) Replace(ctx context.Context, key, version string, r io.Reader) error {
+	return f.write(ctx, key, r, func(from, to string) error {
+		if st, err := os.Stat(to); err != nil || version != st.ModTime().String() {
+			return env.ErrChanged
+		}
+		return os.Rename(from, to)
+	})
+}
+
 func (f *folder) write(ctx context.Context, key string, r io.Reader, place func(from, to string) error) error {
 	tmp := filepath.Join(f.dir, ".tmp-"+strings.ReplaceAll(key, "/", "-"))
 	w, err := os.Create(tmp)
@@ -98,7 +107,7 @@ func (f *folder) List(_ context.Context, prefix string) iter.Seq2[env.Info, erro
 				return err
 			}
 			st, err := d.Info()
-			if err == nil && !yield(env.Info{Key: filepath.ToSlash(key), Size: st.Size(), Modified: st.ModTime()}, nil) {
+			if err == nil && !yield(env.Info{Key: filepath.ToSlash(key), Size: st.Size(), Modified: st.ModTime(), Version: st.ModTime().String()}, nil) {
 				return fs.SkipAll
 			}
 			return err

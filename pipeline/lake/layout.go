@@ -1,6 +1,6 @@
 // Package lake lays the Parquet files out and keeps them few. Processing adds
 // immutable hot files; compaction merges them into base files with one row per
-// event_id, replacing each bucket by one atomic Put. A reader that takes base
+// event_id, replacing each bucket by one atomic write. A reader that takes base
 // and those hot rows that base does not hold sees every row once at any time.
 package lake
 

@@ -30,14 +30,15 @@ const (
 // another took over and can never undo that. The last object is never removed,
 // so numbers are never used again.
 //
-// The lease is measured between clocks: of two machines whose clocks differ by
-// nearly lockLease, one could take the lock from under the other. The other
-// notices at its next step. What it could do before is one Put that it had
-// finished sending; see removeOld for why even that loses nothing.
+// The lease is measured between clocks, and a holder may be suspended between
+// asking for the lock and writing. So the lock saves work; what keeps the lake
+// whole is that a base file is written only in place of the one that was read
+// (or of none), and that a file is removed only when all its rows are in files
+// that were written before: whatever a holder had under way may come to pass at
+// any later time.
 type lock struct {
-	s        env.Store
-	clock    env.Clock
-	tookOver bool // from one that did not release
+	s     env.Store
+	clock env.Clock
 
 	mu      sync.Mutex
 	n       int
@@ -70,7 +71,6 @@ func lockLake(ctx context.Context, s env.Store, clock env.Clock) (*lock, error) 
 		if l.holds(st) {
 			return nil, fmt.Errorf("the lock is held since %s: %w", st.At.Format(time.RFC3339), env.ErrExist)
 		}
-		l.tookOver = !st.Released
 	}
 	if err := l.advance(ctx, false); err != nil {
 		return nil, err

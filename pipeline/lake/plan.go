@@ -224,7 +224,7 @@ func (p *plan) judge(ctx, work context.Context, j job, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case outOfTime, errors.Is(err, env.ErrNotExist):
+	case outOfTime, errors.Is(err, env.ErrNotExist), errors.Is(err, env.ErrChanged), errors.Is(err, env.ErrExist):
 		p.rep.Remaining++
 		p.leave(j)
 	case fault.Is(err, fault.Permanent), isTemp(err):

@@ -14,18 +14,12 @@ import (
 // A reader may have read a base file before it was replaced and come to the hot
 // files, or the older generation, only now. So with a grace nothing goes whose
 // rows this very compaction brought into base: the next one removes it.
-//
-// After a compaction that did not end, nothing is removed of days whose base
-// files had to be written. That one may be slow, not dead, and its last Put, of
-// older rows, may yet come to pass; as long as the hot files stay nothing is
-// lost by it. The next compaction reads base again, and removes.
 func (m *dayMerge) removeOld(ctx context.Context) error {
-	keep := m.l.tookOver && m.changed
 	for _, f := range m.files.base {
 		if k, _ := ParseKey(f.Key); k.Buckets == m.buckets {
 			continue
 		}
-		if keep || m.o.Grace > 0 && m.rows.news.base {
+		if m.o.Grace > 0 && m.rows.news.base {
 			m.rep.FilesAfter++
 			continue
 		}
@@ -40,7 +34,7 @@ func (m *dayMerge) removeOld(ctx context.Context) error {
 	}
 	return each(ctx, len(m.files.hot), readers, func(ctx context.Context, i int) error {
 		f := m.files.hot[i]
-		if keep || m.o.Grace > 0 && (m.rows.news.hot[i] || f.Modified.After(deadline)) || !now[f.Key].same(f) {
+		if m.o.Grace > 0 && (m.rows.news.hot[i] || f.Modified.After(deadline)) || !now[f.Key].same(f) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.rep.FilesAfter++

@@ -187,6 +187,16 @@ type gauge struct {
 	most atomic.Uint64
 }
 
+// heapInUse is what is held, with no garbage of what ran before.
+func heapInUse() uint64 {
+	runtime.GC()
+	runtime.GC() // what pools keep lives for two collections
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
+}
+
 func (h *gauge) sample() {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -199,8 +209,8 @@ func (h *gauge) Open(ctx context.Context, key string) (env.Object, error) {
 	return h.Store.Open(ctx, key)
 }
 
-func (h *gauge) Put(ctx context.Context, key string, r io.Reader) error {
-	return h.Store.Put(ctx, key, readerFunc(func(b []byte) (int, error) { h.sample(); return r.Read(b) }))
+func (h *gauge) Create(ctx context.Context, key string, r io.Reader) error {
+	return h.Store.Create(ctx, key, readerFunc(func(b []byte) (int, error) { h.sample(); return r.Read(b) }))
 }
 
 type readerFunc func([]byte) (int, error)
@@ -221,10 +231,7 @@ func TestMemoryDoesNotGrowWithTheDay(t *testing.T) {
 		}
 	}
 	peak := func(memory int64) uint64 {
-		runtime.GC()
-		debug.FreeOSMemory()
-		var before runtime.MemStats
-		runtime.ReadMemStats(&before)
+		before := heapInUse()
 		g := &gauge{Store: s}
 		o := CompactOptions{Clock: memenv.NewClock(noon), Memory: memory, Temp: t.TempDir(), Grace: 1000 * time.Hour}
 		rep, err := Compact(t.Context(), g, o)
@@ -237,7 +244,7 @@ func TestMemoryDoesNotGrowWithTheDay(t *testing.T) {
 		if err := s.Remove(t.Context(), BaseKey("events", testDay, 0, 1)); err != nil {
 			t.Fatal(err)
 		}
-		return (g.most.Load() - before.HeapInuse) >> 20
+		return (max(g.most.Load(), before) - before) >> 20
 	}
 	little, much := peak(32<<20), peak(1<<30)
 	t.Logf("at most %d MiB of heap with 32 MiB for the rows, %d MiB with all in memory", little, much)
@@ -302,10 +309,7 @@ func TestPartsThatDoNotFit(t *testing.T) {
 		return b
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	before := m.HeapInuse
+	before := heapInUse()
 	s := newSorter(1, budget, t.TempDir(), 1<<20, 1)
 	for from := 0; from < n; from += 500 {
 		if err := s.take(rows(from, 500)); err != nil {
@@ -348,9 +352,9 @@ func TestPartsThatDoNotFit(t *testing.T) {
 	}
 	close(done)
 	sampling.Wait()
-	most := g.most.Load() - before
+	most := max(g.most.Load(), before) - before
 	t.Logf("%.1f MiB of heap for %d MiB of rows", float64(most)/(1<<20), n*size>>20)
-	if most > 12<<20 {
+	if most > 20<<20 {
 		t.Errorf("%d MiB of heap for %d MiB of rows with room for 1", most>>20, n*size>>20)
 	}
 	if err := errors.Join(got.close(), s.close()); err != nil {
