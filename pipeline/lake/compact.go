@@ -36,11 +36,16 @@ type CompactOptions struct {
 	// Progress is told of every day that was done, by several goroutines at
 	// once; may be nil.
 	Progress func(table, dt string)
+
+	listed int // hot files of a table at most; 0 is maxListed
 }
 
 const (
 	defaultBucket = 192 << 20
 	defaultMemory = 256 << 20
+	// maxListed bounds the hot files of a table that one compaction takes on,
+	// as all their names are in memory. There may be more after a long pause.
+	maxListed = 50_000
 )
 
 // TableReport says what compaction did to a table.
@@ -59,7 +64,8 @@ type CompactReport struct {
 	// Busy is true when another compaction held the lake: nothing was done.
 	Busy bool
 	// Remaining counts the days of tables that are left for the next time, for
-	// want of time or because their files changed meanwhile.
+	// want of time, because their files changed meanwhile, or because there are
+	// more files than one compaction takes on.
 	Remaining int
 }
 
@@ -80,6 +86,9 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 	if o.Memory <= 0 {
 		o.Memory = defaultMemory
 	}
+	if o.listed <= 0 {
+		o.listed = maxListed
+	}
 	l, err := lockLake(ctx, s, o.Clock)
 	if errors.Is(err, env.ErrExist) {
 		return CompactReport{Busy: true}, nil
@@ -88,7 +97,7 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 		return rep, fmt.Errorf("compact: take the lock: %w", err)
 	}
 	defer func() { err = errors.Join(err, l.release(ctx)) }()
-	p := &plan{s: s, o: o, l: l, rep: &rep}
+	p := &plan{s: s, o: o, l: l, rep: &rep, remain: map[day]bool{}}
 	if err := p.list(ctx); err != nil {
 		return rep, fmt.Errorf("compact: %w", err)
 	}
@@ -98,8 +107,12 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 	return rep, nil
 }
 
-func listTable(ctx context.Context, s env.Blobs, table string) (map[string]*dayFiles, error) {
+// listTable gives the files of a table by day. Beyond a number of hot files they
+// are only counted: base comes first in a listing, so what is given is a valid
+// part of each day.
+func listTable(ctx context.Context, s env.Blobs, table string, most int) (map[string]*dayFiles, error) {
 	days := map[string]*dayFiles{}
+	n := 0
 	for info, err := range s.List(ctx, table+"/") {
 		if err != nil {
 			return nil, err
@@ -114,6 +127,12 @@ func listTable(ctx context.Context, s env.Blobs, table string) (map[string]*dayF
 			days[f.DT] = d
 		}
 		if f.Tier == Hot {
+			if n++; n > most {
+				d.left++
+				d.leftBytes += info.Size
+				continue
+			}
+			info.Version = "" // which only base needs
 			d.hot = append(d.hot, info)
 			continue
 		}

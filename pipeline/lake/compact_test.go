@@ -164,7 +164,7 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 		if diff := cmp.Diff(want, view(t, s, table)); diff != "" {
 			t.Fatalf("after the last compaction (-want +got):\n%s", diff)
 		}
-		days, err := listTable(ctx, s, table)
+		days, err := listTable(ctx, s, table, maxListed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +300,7 @@ func TestFilesOnTheirWayOutSplitNoDay(t *testing.T) {
 			t.Fatal(err)
 		}
 		clock.Advance(time.Second)
-		days, err := listTable(t.Context(), s, "events")
+		days, err := listTable(t.Context(), s, "events", maxListed)
 		if err != nil {
 			t.Fatal(err)
 		}

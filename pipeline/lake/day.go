@@ -19,6 +19,8 @@ import (
 type dayFiles struct {
 	base, hot []env.Info
 	buckets   int // of the newest generation of base files
+	left      int // hot files beyond those that one compaction takes on
+	leftBytes int64
 }
 
 // whole reports whether the base files are those of one generation, all of

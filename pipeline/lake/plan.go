@@ -24,10 +24,15 @@ const (
 	firstRate = 2 << 20
 )
 
-// job is the work on one day.
-type job struct {
+// day is one of a table.
+type day struct {
 	table int // in the report
 	dt    string
+}
+
+// job is the work on one day.
+type job struct {
+	day
 	files *dayFiles
 	bytes int64
 }
@@ -46,6 +51,7 @@ type plan struct {
 	work    []job      // the oldest first
 	free    int64      // bytes
 	stopped bool
+	remain  map[day]bool // for the next time
 	failed  []error // days that are damaged, or have no room for temporary files
 	bytes   int64   // that were merged
 	took    time.Duration
@@ -56,15 +62,20 @@ func (p *plan) list(ctx context.Context) error {
 	for i, name := range Tables() {
 		p.rep.Tables = append(p.rep.Tables, TableReport{Table: name})
 		rep := &p.rep.Tables[i]
-		days, err := listTable(ctx, p.s, name)
+		days, err := listTable(ctx, p.s, name, p.o.listed)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", name, err)
 		}
 		for dt, d := range days {
-			rep.FilesBefore += len(d.base) + len(d.hot)
-			rep.BytesBefore += d.size()
+			rep.FilesBefore += len(d.base) + len(d.hot) + d.left
+			rep.BytesBefore += d.size() + d.leftBytes
+			rep.FilesAfter += d.left
+			rep.BytesAfter += d.leftBytes
+			if d.left > 0 {
+				p.remain[day{i, dt}] = true
+			}
 			if len(d.hot) > 0 || !d.whole() {
-				p.work = append(p.work, job{i, dt, d, d.size()})
+				p.work = append(p.work, job{day{i, dt}, d, d.size()})
 				continue
 			}
 			rep.FilesAfter += len(d.base)
@@ -95,23 +106,24 @@ func (p *plan) run(ctx context.Context) error {
 				}
 				start := p.o.Clock.Now()
 				rep := TableReport{Table: Tables()[j.table]}
-				err := p.day(work, j, memory, reading, &rep)
+				err := p.merge(work, j, memory, reading, &rep)
 				if err != nil {
 					rep.FilesAfter, rep.BytesAfter = 0, 0
 				}
 				p.done(j, memory, rep, p.o.Clock.Now().Sub(start))
-				if err = p.judge(ctx, work, j, err); err != nil {
+				if err = p.judge(work, j, err); err != nil {
 					stop(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	p.rep.Remaining += len(p.work)
 	for _, j := range p.work {
+		p.remain[j.day] = true
 		p.leave(j)
 	}
-	if ctx.Err() == nil && errors.Is(context.Cause(work), errTime) {
+	p.rep.Remaining = len(p.remain)
+	if errors.Is(context.Cause(work), errTime) {
 		return errors.Join(p.failed...)
 	}
 	return errors.Join(append(p.failed, context.Cause(work))...)
@@ -183,8 +195,8 @@ func overhead(bytes int64) int64 { return 16<<20 + min(2*bytes, 48<<20) }
 // not collected yet.
 func (p *plan) need(j job) int64 { return overhead(j.bytes) + 2*unpacking*j.bytes }
 
-// day merges one day.
-func (p *plan) day(ctx context.Context, j job, memory int64, reading chan struct{}, rep *TableReport) error {
+// merge merges one day.
+func (p *plan) merge(ctx context.Context, j job, memory int64, reading chan struct{}, rep *TableReport) error {
 	lay, err := newLayout(specs[rep.Table])
 	if err != nil {
 		return err
@@ -215,17 +227,17 @@ func (p *plan) done(j job, memory int64, rep TableReport, took time.Duration) {
 
 // judge decides what the error of a day means: nil where it only is left for
 // the next time, or was noted and the other days go on.
-func (p *plan) judge(ctx, work context.Context, j job, err error) error {
+func (p *plan) judge(work context.Context, j job, err error) error {
 	if err == nil {
 		return nil
 	}
-	outOfTime := ctx.Err() == nil && errors.Is(context.Cause(work), errTime)
+	outOfTime := errors.Is(context.Cause(work), errTime)
 	err = fmt.Errorf("%s %s: %w", Tables()[j.table], j.dt, err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case outOfTime, errors.Is(err, env.ErrNotExist), errors.Is(err, env.ErrChanged), errors.Is(err, env.ErrExist):
-		p.rep.Remaining++
+		p.remain[j.day] = true
 		p.leave(j)
 	case fault.Is(err, fault.Permanent), isTemp(err):
 		p.failed = append(p.failed, err)
