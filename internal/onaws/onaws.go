@@ -32,7 +32,7 @@ type Base struct {
 // Open reads the environment and upshot.yaml. needs names the variables that
 // must be set beside that of the lake's bucket.
 func Open(needs ...string) *Base {
-	b := &Base{Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)), Clock: env.ClockFunc(time.Now)}
+	b := &Base{Log: awsenv.NewLog(os.Stderr), Clock: env.ClockFunc(time.Now)}
 	var err error
 	b.Place, err = awsenv.FromEnvironment(os.LookupEnv)
 	b.Check(err)
@@ -46,7 +46,9 @@ func Open(needs ...string) *Base {
 	if b.Place.Secrets != "" {
 		b.secrets, err = awsenv.NewSecrets(b.Cloud, awsenv.SecretsOptions{
 			Location: b.Place.Secrets, Clock: b.Clock,
-			OnStale: func(name string, err error) { b.Log.Warn("an expired secret is used", "name", name, "err", err) },
+			OnStale: func(ctx context.Context, name string, err error) {
+				b.Log.WarnContext(ctx, "an expired secret is used", "name", name, "err", err)
+			},
 		})
 		b.Check(err)
 	}

@@ -31,37 +31,44 @@ func New(b *onaws.Base, identityKey string) (awsenv.Batch, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, msgs []env.Message) ([]string, error) {
+		begin := b.Clock.Now()
 		o := p.Batch(ctx, msgs)
 		var failed []string
 		for _, f := range o.Failed {
-			b.Log.Error("delivery cannot be processed", "id", f.ID, "reason", f.Reason)
+			b.Log.ErrorContext(ctx, "delivery cannot be processed", "id", f.ID, "reason", f.Reason)
 			failed = append(failed, f.ID)
 		}
 		for _, m := range o.Again {
 			failed = append(failed, m.ID)
 		}
 		if o.Err != nil {
-			b.Log.Error("deliveries come again", "messages", len(o.Again), "err", o.Err)
+			b.Log.ErrorContext(ctx, "deliveries come again", "messages", len(o.Again), "err", o.Err)
 		}
-		measure(b, o)
+		lag := oldest(o.Finished, b.Clock.Now())
+		b.Log.InfoContext(ctx, "batch processed", "messages", len(msgs), "finished", len(o.Finished), "failed", len(o.Failed), "again", len(o.Again),
+			"records", o.Records, "rejected", o.Rejected, "ignored", o.Ignored, "oldest_s", lag.Seconds(), "ms", b.Clock.Now().Sub(begin).Milliseconds())
+		measure(b, o, lag)
 		return failed, nil
 	}, nil
 }
 
-func measure(b *onaws.Base, o process.Outcome) {
-	var oldest time.Duration
-	now := b.Clock.Now()
-	for _, m := range o.Finished {
+// oldest is how long the oldest of the messages has been on its way.
+func oldest(msgs []env.Message, now time.Time) (d time.Duration) {
+	for _, m := range msgs {
 		if !m.SentAt.IsZero() {
-			oldest = max(oldest, now.Sub(m.SentAt))
+			d = max(d, now.Sub(m.SentAt))
 		}
 	}
+	return d
+}
+
+func measure(b *onaws.Base, o process.Outcome, lag time.Duration) {
 	metrics := []awsenv.Metric{
 		awsenv.Count("RecordsStored", o.Records), awsenv.Count("RecordsRejected", o.Rejected), awsenv.Count("RecordsIgnored", o.Ignored),
 		awsenv.Count("ProcessFailures", len(o.Failed)+len(o.Again)),
 	}
 	if len(o.Finished) > 0 {
-		metrics = append(metrics, awsenv.Seconds("StoreLag", oldest)) // of the batch's oldest: who waited longest counts
+		metrics = append(metrics, awsenv.Seconds("StoreLag", lag)) // of the batch's oldest: who waited longest counts
 	}
 	b.Emit(metrics)
 }

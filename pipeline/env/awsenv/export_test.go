@@ -43,3 +43,6 @@ func (s *Store) Bucket() string { return s.o.Bucket }
 
 // NoWait makes looks into an empty queue short.
 func (q *Queue) NoWait() *Queue { q.wait = 0; return q }
+
+// Age is how long a process has run, as files of the system tell it.
+var Age = age

@@ -5,14 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/fault"
 )
 
@@ -24,8 +27,18 @@ type Function func(ctx context.Context, event []byte) ([]byte, error)
 // Invoke makes a Function a lambda.Handler.
 func (f Function) Invoke(ctx context.Context, event []byte) ([]byte, error) { return f(ctx, event) }
 
-// start hands the process to Lambda, for good.
-func start(f Function) { lambda.Start(f) }
+// start hands the process to Lambda, for good. What came before was its init.
+func start(f Function, log *slog.Logger) {
+	took, known := processAge()
+	var metrics *Metrics
+	if d, err := FromEnvironment(os.LookupEnv); err == nil {
+		metrics = NewMetrics(os.Stdout, d.MetricsNamespace, d.Stage, env.ClockFunc(time.Now))
+	}
+	said := &libraryLog{log: log}
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(said)
+	lambda.Start(said.during(tellColdStart(f, log, metrics, took, known)))
+}
 
 // The time before Lambda's own limit at which work is told to stop, so that
 // what is done can still be told: a fifth of what is left, within bounds.

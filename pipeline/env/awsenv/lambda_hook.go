@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -25,7 +26,7 @@ type Hook struct {
 // StartHook serves f as a Lambda function that CodeDeploy asks before it moves
 // traffic. It does not return. See HookHandler.
 func StartHook(cfg aws.Config, f func(context.Context, Hook) error, log *slog.Logger) {
-	start(HookHandler(cfg, f, log))
+	start(HookHandler(cfg, f, log), log)
 }
 
 // HookHandler tells CodeDeploy the outcome of f: an error, a panic, or no
@@ -39,9 +40,13 @@ func HookHandler(cfg aws.Config, f func(context.Context, Hook) error, log *slog.
 		if !ok {
 			return nil, misdirected(ctx, log, event, "CodeDeploy's lifecycle events, or {} for a run by hand")
 		}
+		begin := time.Now()
 		err := inTime(ctx, log, f, h)
+		told := log.With("deployment", h.DeploymentID, "ms", time.Since(begin).Milliseconds())
 		if err != nil {
-			log.ErrorContext(ctx, "the smoke test failed", "deployment", h.DeploymentID, "err", err.Error())
+			told.ErrorContext(ctx, "the smoke test failed", "err", err.Error())
+		} else {
+			told.InfoContext(ctx, "the smoke test succeeded")
 		}
 		status := types.LifecycleEventStatusSucceeded
 		if err != nil {

@@ -22,7 +22,7 @@ const wantHTTP = "events of an HTTP API with PayloadFormatVersion 2.0 or of a fu
 
 // StartHTTP serves h on Lambda behind an HTTP API or a function URL. It does not
 // return. See HTTPHandler.
-func StartHTTP(h http.Handler, log *slog.Logger) { start(HTTPHandler(h, log)) }
+func StartHTTP(h http.Handler, log *slog.Logger) { start(HTTPHandler(h, log), log) }
 
 // HTTPHandler answers events of an HTTP API (payload format 2.0) and of a
 // function URL by h.
@@ -46,7 +46,7 @@ func HTTPHandler(h http.Handler, log *slog.Logger) Function {
 		if !ok {
 			return nil, misdirected(ctx, log, event, wantHTTP)
 		}
-		log := log.With("request", e.Context.RequestID)
+		log := log.With("api_request_id", e.Context.RequestID)
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
 		w := &response{header: http.Header{}}

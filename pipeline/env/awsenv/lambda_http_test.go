@@ -242,7 +242,7 @@ func TestHTTPFailures(t *testing.T) {
 			if a.Status != http.StatusInternalServerError || a.Body != "internal error\n" {
 				t.Errorf("answered %d %.100q", a.Status, a.Body)
 			}
-			if !strings.Contains(log, c.says) || !strings.Contains(log, "request=req-1") || strings.Contains(log, secret) {
+			if !strings.Contains(log, c.says) || !strings.Contains(log, "api_request_id=req-1") || strings.Contains(log, secret) {
 				t.Errorf("logged %s", log)
 			}
 		})

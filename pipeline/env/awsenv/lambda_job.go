@@ -23,14 +23,15 @@ type Job struct {
 // StartJob serves f as a Lambda function that a schedule invokes. It does not
 // return. See JobHandler.
 func StartJob(f func(context.Context, Job) (any, error), log *slog.Logger) {
-	start(JobHandler(f, log))
+	start(JobHandler(f, log), log)
 }
 
 // JobHandler reads the schedule's input, which may be empty for a run by hand,
 // and answers what f returns as JSON. An error or a panic of f fails the
-// invocation, so that the schedule tries again. The context of f ends a little
-// before the function's time does. An event of any other kind is a fault of
-// kind Invalid.
+// invocation, so that the schedule tries again. Either way one line in log says
+// what came of the run and how long it took; the answer is in it, so it holds
+// nothing but counts and names. The context of f ends a little before the
+// function's time does. An event of any other kind is a fault of kind Invalid.
 func JobHandler(f func(context.Context, Job) (any, error), log *slog.Logger) Function {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		job, ok := readJob(event)
@@ -39,6 +40,7 @@ func JobHandler(f func(context.Context, Job) (any, error), log *slog.Logger) Fun
 		}
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
+		begin := time.Now()
 		var out []byte
 		err := guard(ctx, log, func() error {
 			result, err := f(ctx, job)
@@ -48,10 +50,15 @@ func JobHandler(f func(context.Context, Job) (any, error), log *slog.Logger) Fun
 			out, err = json.Marshal(result)
 			return err
 		})
+		told := log.With("name", job.Name, "ms", time.Since(begin).Milliseconds())
+		if !job.Scheduled.IsZero() {
+			told = told.With("due", job.Scheduled)
+		}
 		if err != nil {
-			log.ErrorContext(ctx, "scheduled work failed", "name", job.Name, "kind", fault.KindOf(err).String(), "err", err.Error())
+			told.ErrorContext(ctx, "scheduled work failed", "kind", fault.KindOf(err).String(), "err", err.Error())
 			return nil, err
 		}
+		told.InfoContext(ctx, "scheduled work is done", "result", json.RawMessage(out))
 		return out, nil
 	}
 }

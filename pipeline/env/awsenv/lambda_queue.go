@@ -28,7 +28,7 @@ type Batch func(ctx context.Context, msgs []env.Message) (failed []string, err e
 
 // StartQueue serves f as a Lambda function behind an SQS event source that
 // reports batch item failures. It does not return. See QueueHandler.
-func StartQueue(q *Queue, f Batch, log *slog.Logger) { start(QueueHandler(q, f, log)) }
+func StartQueue(q *Queue, f Batch, log *slog.Logger) { start(QueueHandler(q, f, log), log) }
 
 // QueueHandler turns events of SQS into messages and says which of them
 // failed. SQS deletes all others, so in doubt a message is one that failed: one

@@ -37,7 +37,7 @@ type SecretsOptions struct {
 	Clock env.Clock
 	// OnStale hears, at most every 10 s for each name, that the service failed
 	// and an expired value is served in its place. It may be nil.
-	OnStale func(name string, err error)
+	OnStale func(ctx context.Context, name string, err error)
 }
 
 // Secrets is env.Secrets from SSM or Secrets Manager. Values are cached; many
@@ -182,7 +182,7 @@ func (s *Secrets) ask(ctx context.Context, name string, e *secretEntry, a *secre
 	}
 	bridged := err != nil && stale && fault.Is(err, fault.Retry)
 	if bridged && s.o.OnStale != nil {
-		s.o.OnStale(name, err)
+		s.o.OnStale(ctx, name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

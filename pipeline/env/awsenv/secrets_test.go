@@ -85,7 +85,7 @@ func newVault(t *testing.T, service string) *vault {
 	cfg.Retryer = awsenv.Impatient
 	s, err := awsenv.NewSecrets(cfg, awsenv.SecretsOptions{
 		Location: location, Clock: v.clock,
-		OnStale: func(name string, err error) { v.stale = append(v.stale, name); v.harmless(err) },
+		OnStale: func(_ context.Context, name string, err error) { v.stale = append(v.stale, name); v.harmless(err) },
 	})
 	v.must(err)
 	v.Secrets = s
