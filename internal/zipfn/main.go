@@ -9,6 +9,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"compress/flate"
 	"flag"
 	"fmt"
@@ -32,6 +33,7 @@ func main() {
 }
 
 // pack puts the configuration into the folder and the folder into the archive.
+// An archive is written as a whole or not at all.
 func pack(conf, out, dir string) error {
 	if conf != "" {
 		if err := place(conf, dir); err != nil {
@@ -48,12 +50,12 @@ func pack(conf, out, dir string) error {
 	if err != nil {
 		return err
 	}
-	slices.Sort(files)
-	f, err := os.Create(out) //nolint:gosec // the Makefile names the archive
-	if err != nil {
-		return err
+	if !slices.Contains(files, filepath.Join(dir, "bootstrap")) {
+		return fmt.Errorf("there is no bootstrap in %q: Lambda could not start it", dir)
 	}
-	w := zip.NewWriter(f)
+	slices.Sort(files)
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
 	w.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
 	for _, name := range files {
 		if err := add(w, dir, name); err != nil {
@@ -63,7 +65,7 @@ func pack(conf, out, dir string) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return f.Close()
+	return os.WriteFile(out, packed.Bytes(), 0o644) //nolint:gosec // the Makefile names the archive
 }
 
 // place copies the configuration and what it names into the folder, to the
