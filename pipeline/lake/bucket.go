@@ -72,6 +72,7 @@ func (s *sorter) bucket(b int) (*sortedRows, error) {
 	if err = s.sort(out, b, block); err == nil {
 		err = out.narrow(max(s.budget/(2*block), 16), block)
 	}
+	s.free = nil // the encoder needs the memory now
 	if err != nil {
 		_ = out.close()
 		return nil, err

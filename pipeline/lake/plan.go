@@ -52,8 +52,8 @@ type plan struct {
 	free    int64      // bytes
 	stopped bool
 	remain  map[day]bool // for the next time
-	failed  []error // days that are damaged, or have no room for temporary files
-	bytes   int64   // that were merged
+	failed  []error      // days that are damaged, or have no room for temporary files
+	bytes   int64        // that were merged
 	took    time.Duration
 }
 
