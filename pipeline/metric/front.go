@@ -45,7 +45,7 @@ type Metric struct {
 	MinN   int64
 	Target *float64
 	Report string
-	Alert  string
+	Alert  *Alert // nil without a rule
 	// SQL is the text below the front matter.
 	SQL string
 }
@@ -124,6 +124,9 @@ func parse(file, text string) (*Metric, error) {
 	if seen["min_n"] == 0 {
 		m.MinN = m.defaultMinN()
 	}
+	if err := m.checkAlert(); err != nil {
+		return nil, fault.Permanentf("%s:%d: alert: %w", file, seen["alert"], err)
+	}
 	return m, nil
 }
 
@@ -162,7 +165,7 @@ func (m *Metric) set(key, value string) error {
 	case "report":
 		m.Report = value
 	case "alert":
-		m.Alert = value
+		return m.setAlert(value)
 	case "unit":
 		m.Unit = value
 		return oneOf(value, units)
