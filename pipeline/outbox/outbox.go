@@ -1,6 +1,6 @@
 // Package outbox sends once per key. Everything that leaves the system goes
 // through it: a report that is made twice, by a retry or by two processes, is
-// mailed once.
+// mailed once, and a notice about the same occasion goes out once.
 //
 // A send is claimed before it is made and recorded after it. When the process
 // dies between the two nobody can know whether the mail left. It is then sent
@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +30,17 @@ import (
 // otherwise: longer than any mailer takes.
 const DefaultLease = 10 * time.Minute
 
-// Outbox sends mails, each key once. Its records lie in Store under
+// root is where records lie in the store.
+const root = "outbox/"
+
+// Outbox sends mails and notices, each key once. Its records lie in Store under
 // outbox/<key>/: claim.0001 and on for the attempts, sent for the outcome.
 type Outbox struct {
-	Store  env.Store
-	Mailer env.Mailer
-	Clock  env.Clock
-	Lease  time.Duration // 0 is DefaultLease
+	Store    env.Store
+	Mailer   env.Mailer   // only Send needs it
+	Notifier env.Notifier // only Notify needs it
+	Clock    env.Clock
+	Lease    time.Duration // 0 is DefaultLease
 }
 
 // claim is one attempt, as stored.
@@ -47,9 +52,10 @@ type claim struct {
 // outcome is what is known about a key that was sent.
 type outcome struct {
 	At         time.Time `json:"at"`
-	From       string    `json:"from"`
-	Recipients int       `json:"recipients"`
-	SHA256     string    `json:"sha256"` // of the raw mail
+	From       string    `json:"from,omitempty"`       // of a mail
+	Recipients int       `json:"recipients,omitempty"` // of a mail
+	Subject    string    `json:"subject,omitempty"`    // of a notice
+	SHA256     string    `json:"sha256"`               // of the raw mail, or of the notice's body
 }
 
 // Send sends m unless something was sent under key before: then it returns
@@ -60,11 +66,41 @@ type outcome struct {
 // returned as it is, the next Send tries again at once. true with an error
 // means that the mail left and could not be recorded.
 func (o *Outbox) Send(ctx context.Context, key string, m env.Mail) (sent bool, err error) {
+	return o.once(ctx, key, func(ctx context.Context) error { return o.Mailer.Send(ctx, m) },
+		outcome{From: m.From, Recipients: len(m.To), SHA256: digest(m.Raw)})
+}
+
+// Notify is Send for a notice: one claim, one key, one notice. Mails and
+// notices share their keys.
+func (o *Outbox) Notify(ctx context.Context, key string, n env.Notice) (sent bool, err error) {
+	return o.once(ctx, key, func(ctx context.Context) error { return o.Notifier.Notify(ctx, n) },
+		outcome{Subject: n.Subject, SHA256: digest([]byte(n.Body))})
+}
+
+// Sent lists the keys that begin with prefix and under which something was
+// sent, sorted. Attempts that are under way or failed are not among them.
+func (o *Outbox) Sent(ctx context.Context, prefix string) ([]string, error) {
+	var keys []string
+	for info, err := range o.Store.List(ctx, root+prefix) {
+		if err != nil {
+			return nil, fmt.Errorf("look for what was sent under %s: %w", prefix, err)
+		}
+		if key, ok := strings.CutSuffix(strings.TrimPrefix(info.Key, root), "/sent"); ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys) // a/b/sent comes after a/b-c/sent in a listing
+	return keys, nil
+}
+
+// once delivers unless something was delivered under key before. done is what
+// is recorded then; its time is filled in here.
+func (o *Outbox) once(ctx context.Context, key string, deliver func(context.Context) error, done outcome) (sent bool, err error) {
 	if err := env.CheckKey(o.key(key, "sent")); err != nil {
 		return false, fmt.Errorf("send %q: %w", key, err)
 	}
-	done, err := o.exists(ctx, o.key(key, "sent"))
-	if done || err != nil {
+	before, err := o.exists(ctx, o.key(key, "sent"))
+	if before || err != nil {
 		return false, err
 	}
 	mine, err := o.claim(ctx, key)
@@ -72,19 +108,22 @@ func (o *Outbox) Send(ctx context.Context, key string, m env.Mail) (sent bool, e
 		return false, err
 	}
 	// Somebody may have finished between the first look and the claim.
-	if done, err = o.exists(ctx, o.key(key, "sent")); done || err != nil {
+	if before, err = o.exists(ctx, o.key(key, "sent")); before || err != nil {
 		return false, err
 	}
 	// From here on the record must follow, even when the caller gives up.
 	record := context.WithoutCancel(ctx)
-	if err := o.Mailer.Send(ctx, m); err != nil {
+	if err := deliver(ctx); err != nil {
 		failed := o.put(record, mine, claim{At: o.Clock.Now().UTC(), Failed: err.Error()})
 		return false, errors.Join(err, failed)
 	}
-	sum := sha256.Sum256(m.Raw)
-	return true, o.put(record, o.key(key, "sent"), outcome{
-		At: o.Clock.Now().UTC(), From: m.From, Recipients: len(m.To), SHA256: hex.EncodeToString(sum[:]),
-	})
+	done.At = o.Clock.Now().UTC()
+	return true, o.put(record, o.key(key, "sent"), done)
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // claim makes the next attempt this caller's and returns its key.
@@ -126,7 +165,7 @@ func (o *Outbox) claim(ctx context.Context, key string) (string, error) {
 }
 
 func (o *Outbox) key(key, part string) string {
-	return "outbox/" + strings.TrimSuffix(key, "/") + "/" + part
+	return root + strings.TrimSuffix(key, "/") + "/" + part
 }
 
 func (o *Outbox) exists(ctx context.Context, key string) (bool, error) {

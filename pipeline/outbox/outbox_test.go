@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,6 +156,66 @@ func TestSentAndNotRecorded(t *testing.T) {
 	// The claim still stands: nobody doubles it soon.
 	if sent, err := box.Send(t.Context(), key, mail); sent || !fault.Is(err, fault.Retry) {
 		t.Errorf("next: %v, %v", sent, err)
+	}
+}
+
+var notice = env.Notice{Subject: "[warn] CSAT below 80%", Body: "It fell.", Attributes: map[string]string{"metric": "csat"}}
+
+// Notices keep the rules of mails: once per key, again after a failure, once
+// of many at a time.
+func TestNoticesOncePerKey(t *testing.T) {
+	box, store, mailer, _ := newBox()
+	bell := &memenv.Notifier{}
+	box.Notifier = bell
+	broken := fault.Retryf("throttled")
+	bell.Fail(broken)
+	if sent, err := box.Notify(t.Context(), "alert/csat/2026-10-05", notice); sent || !errors.Is(err, broken) {
+		t.Errorf("while it fails: %v, %v", sent, err)
+	}
+	bell.Fail(nil)
+	var wg sync.WaitGroup
+	var left atomic.Int32
+	for range 8 {
+		wg.Go(func() {
+			sent, err := box.Notify(t.Context(), "alert/csat/2026-10-05", notice)
+			if sent {
+				left.Add(1)
+			}
+			if err != nil && !fault.Is(err, fault.Retry) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := bell.Notices(); len(got) != 1 || left.Load() != 1 || got[0].Body != notice.Body || got[0].Attributes["metric"] != "csat" {
+		t.Errorf("%d notices left, %d callers were told so: %+v", len(got), left.Load(), got)
+	}
+	o, err := store.Open(t.Context(), "outbox/alert/csat/2026-10-05/sent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
+	if want := `{"at":"2026-11-23T12:00:00Z","subject":"[warn] CSAT below 80%","sha256":"`; !strings.HasPrefix(string(b), want) {
+		t.Errorf("recorded %s", b)
+	}
+	if sent, err := box.Send(t.Context(), "alert/csat/2026-10-05", mail); sent || err != nil || len(mailer.Mails()) != 0 {
+		t.Errorf("a mail under the notice's key: %v, %v", sent, err)
+	}
+}
+
+// Sent lists what left, and nothing that was only tried.
+func TestSent(t *testing.T) {
+	box, _, mailer, _ := newBox()
+	for _, k := range []string{"a/b-c", "a/b", "a/b/c", "b"} {
+		if _, err := box.Send(t.Context(), k, mail); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mailer.Fail(fault.Retryf("451 later"))
+	_, _ = box.Send(t.Context(), "a/failed", mail)
+	got, err := box.Sent(t.Context(), "a/")
+	if want := []string{"a/b", "a/b-c", "a/b/c"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }
 
