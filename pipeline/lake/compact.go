@@ -31,13 +31,15 @@ type CompactOptions struct {
 	// more use temporary files.
 	Memory int64
 	// Temp is the folder for temporary files; "" is the system's. They take
-	// about what the largest day's hot files and one bucket take in the lake.
+	// about four times what a day's hot files take in the lake, of which one
+	// compaction takes on 1 GiB at most, and eight times what a base file takes.
 	Temp string
 	// Progress is told of every day that was done, by several goroutines at
 	// once; may be nil.
 	Progress func(table, dt string)
 
-	listed int // hot files of a table at most; 0 is maxListed
+	listed int   // hot files of a table at most; 0 is maxListed
+	taken  int64 // bytes of hot files of a day at most; 0 is maxTaken
 }
 
 const (
@@ -46,6 +48,9 @@ const (
 	// maxListed bounds the hot files of a table that one compaction takes on,
 	// as all their names are in memory. There may be more after a long pause.
 	maxListed = 50_000
+	// maxTaken bounds the hot files of a day that one compaction takes on, as
+	// their rows may all lie in temporary files.
+	maxTaken = 1 << 30
 )
 
 // TableReport says what compaction did to a table.
@@ -89,6 +94,9 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 	if o.listed <= 0 {
 		o.listed = maxListed
 	}
+	if o.taken <= 0 {
+		o.taken = maxTaken
+	}
 	l, err := lockLake(ctx, s, o.Clock)
 	if errors.Is(err, env.ErrExist) {
 		return CompactReport{Busy: true}, nil
@@ -107,10 +115,10 @@ func Compact(ctx context.Context, s env.Store, o CompactOptions) (rep CompactRep
 	return rep, nil
 }
 
-// listTable gives the files of a table by day. Beyond a number of hot files they
-// are only counted: base comes first in a listing, so what is given is a valid
-// part of each day.
-func listTable(ctx context.Context, s env.Blobs, table string, most int) (map[string]*dayFiles, error) {
+// listTable gives the files of a table by day. Hot files beyond what a compaction
+// takes on are only counted: base comes first in a listing, so what is given is a
+// valid part of each day.
+func listTable(ctx context.Context, s env.Blobs, table string, o CompactOptions) (map[string]*dayFiles, error) {
 	days := map[string]*dayFiles{}
 	n := 0
 	for info, err := range s.List(ctx, table+"/") {
@@ -127,7 +135,8 @@ func listTable(ctx context.Context, s env.Blobs, table string, most int) (map[st
 			days[f.DT] = d
 		}
 		if f.Tier == Hot {
-			if n++; n > most {
+			n++
+			if d.taken += info.Size; n > o.listed || d.taken > o.taken && len(d.hot) > 0 {
 				d.left++
 				d.leftBytes += info.Size
 				continue

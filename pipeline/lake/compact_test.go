@@ -22,6 +22,9 @@ const testDay = "2026-11-01"
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
+// everything makes a listing whole.
+var everything = CompactOptions{listed: maxListed, taken: maxTaken}
+
 // failing is a store whose n-th write or removal fails, before or after it
 // took effect: the process died there.
 type failing struct {
@@ -164,7 +167,7 @@ func TestCompactionNeverShowsThroughTheView(t *testing.T) {
 		if diff := cmp.Diff(want, view(t, s, table)); diff != "" {
 			t.Fatalf("after the last compaction (-want +got):\n%s", diff)
 		}
-		days, err := listTable(ctx, s, table, maxListed)
+		days, err := listTable(ctx, s, table, everything)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +303,7 @@ func TestFilesOnTheirWayOutSplitNoDay(t *testing.T) {
 			t.Fatal(err)
 		}
 		clock.Advance(time.Second)
-		days, err := listTable(t.Context(), s, "events", maxListed)
+		days, err := listTable(t.Context(), s, "events", everything)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ type dayFiles struct {
 	buckets   int // of the newest generation of base files
 	left      int // hot files beyond those that one compaction takes on
 	leftBytes int64
+	taken     int64 // bytes of hot files so far, while they are listed
 }
 
 // whole reports whether the base files are those of one generation, all of

@@ -62,7 +62,7 @@ func (p *plan) list(ctx context.Context) error {
 	for i, name := range Tables() {
 		p.rep.Tables = append(p.rep.Tables, TableReport{Table: name})
 		rep := &p.rep.Tables[i]
-		days, err := listTable(ctx, p.s, name, p.o.listed)
+		days, err := listTable(ctx, p.s, name, p.o)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", name, err)
 		}

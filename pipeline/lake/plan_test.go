@@ -133,3 +133,35 @@ func TestMoreFilesThanAreListed(t *testing.T) {
 		}
 	}
 }
+
+// TestADayLargerThanTheTemporaryFiles: of one day, too, a compaction takes on so
+// many bytes of hot files that its temporary files have a bound.
+func TestADayLargerThanTheTemporaryFiles(t *testing.T) {
+	clock := memenv.NewClock(noon)
+	s := memenv.NewStore(clock)
+	const files = 5
+	for i := range files {
+		if err := WriteHot(t.Context(), s, "events", testDay, fmt.Sprint("hot-", i), usage(10, 10*i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var size int64
+	for info, err := range s.List(t.Context(), "events/") {
+		if size = max(size, info.Size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []struct{ hot, left int }{{3, 1}, {1, 1}, {0, 0}} {
+		rep, err := Compact(t.Context(), s, CompactOptions{Clock: clock, taken: 2 * size})
+		if n := hotFiles(t, s, testDay); err != nil || n != want.hot || rep.Remaining != want.left {
+			t.Errorf("compaction %d: %d hot files, %d days are left, %v", i, n, rep.Remaining, err)
+		}
+	}
+	// A file that is larger than that is taken on alone.
+	if err := WriteHot(t.Context(), s, "events", testDay, "hot", usage(10, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := Compact(t.Context(), s, CompactOptions{Clock: clock, taken: 1}); err != nil || hotFiles(t, s, testDay) != 0 || rep.Tables[2].RowsOut != 10*(files+1) {
+		t.Errorf("%+v, %v", rep, err)
+	}
+}

@@ -157,7 +157,7 @@ func plain(t testing.TB, s env.Blobs, table string) func(bucket, buckets int) st
 	if err != nil {
 		t.Fatal(err)
 	}
-	days, err := listTable(t.Context(), s, table, maxListed)
+	days, err := listTable(t.Context(), s, table, everything)
 	if err != nil {
 		t.Fatal(err)
 	}
