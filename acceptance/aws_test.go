@@ -296,18 +296,33 @@ func (c *cloud) visibility(queue, seconds string) {
 }
 
 // rollsOut brings new versions of both functions that the deployment hook tries:
-// a good one serves afterwards, one that is broken on purpose never does.
+// a good one serves afterwards, one that is broken on purpose never does. Then it
+// takes the good ones back with the command of the runbook.
 func (c *cloud) rollsOut() {
 	t := c.t
 	c.Start()
 	defer func() { c.Stop() }()
+	first := map[string]string{}
 	for _, name := range []string{"ingest", "process"} {
 		before := c.Serving(name)
+		first[name] = before
 		if status := c.RollOut(name, c.brokenBootstrap()); status != "Failed" || c.Serving(name) != before {
 			t.Errorf("%s, broken: the hook says %q, and %s serves, before it was %s\n%s", name, status, c.Serving(name), before, tail(c.log.String()))
 		}
 		if status := c.RollOut(name, filepath.Join(c.dist, name, "bootstrap")); status != "Succeeded" || c.Serving(name) == before {
 			t.Errorf("%s: the hook says %q, and %s serves\n%s", name, status, c.Serving(name), tail(c.log.String()))
+		}
+	}
+	// By hand, and past the version that never served.
+	back := exec.CommandContext(t.Context(), "go", "run", "../internal/rollback", "-stack", c.Name)
+	back.Env = append(os.Environ(), c.Operator...)
+	out, err := back.CombinedOutput()
+	if err != nil {
+		t.Errorf("make rollback: %v\n%s", err, out)
+	}
+	for name, was := range first {
+		if c.Serving(name) != was {
+			t.Errorf("after make rollback %s serves, want %s:\n%s", c.Serving(name), was, out)
 		}
 	}
 	// As a canary it tries what serves.

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"upshot.dev/upshot/pipeline/env/awsenv"
 )
@@ -44,7 +45,12 @@ func run(ctx context.Context, stack string) error {
 		names = append(names, stack+"-"+f)
 	}
 	names = append(names, "CodeDeployHook_"+stack+"-smoke")
-	steps, err := awsenv.Rollback(ctx, cfg, "live", names...)
+	refused, refusedErr := awsenv.Refused(ctx, cfg, stack, time.Now())
+	if refusedErr != nil {
+		// Going back is urgent: a version that a hook refused may now be chosen.
+		fmt.Fprintln(os.Stderr, "rollback: it cannot be seen which versions never served, look at what is chosen:", refusedErr)
+	}
+	steps, err := awsenv.Rollback(ctx, cfg, "live", refused, names...)
 	for _, s := range steps {
 		if s.Note != "" {
 			fmt.Printf("%-40s version %s stays: %s\n", s.Function, s.From, s.Note)

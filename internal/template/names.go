@@ -7,7 +7,7 @@ import (
 
 // name is what a resource is called where it is not named in the template.
 func (r *Resource) name(property ...string) string {
-	if n := r.Text(property...); n != "" {
+	if n := r.Text(property...); n != "" && len(property) > 0 {
 		return n
 	}
 	return r.Stack.Name + "-" + r.ID

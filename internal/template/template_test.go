@@ -18,6 +18,7 @@ const small = `{
   "Conditions": {"B": {"Fn::Equals": [{"Ref": "Kind"}, "b"]}, "Neither": {"Fn::And": [{"Condition": "B"}, {"Fn::Not": [{"Condition": "B"}]}]}},
   "Resources": {
    "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Only": {"Fn::If": ["B", 1, {"Ref": "AWS::NoValue"}]}, "List": [{"Ref": "AWS::NoValue"}, "x"]}},
+   "App": {"Type": "AWS::CodeDeploy::Application", "Properties": {"ComputePlatform": "Lambda"}},
    "Never": {"Type": "AWS::SNS::Topic", "Condition": "Neither"},
    "Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "inner.yaml", "Parameters": {"Arn": {"Fn::GetAtt": ["Queue", "Arn"]}, "Size": {"Ref": "Size"}}}}
   },
@@ -43,6 +44,9 @@ func TestDeploy(t *testing.T) {
 	want := "arn:aws:sqs:us-east-1:123456789012:My-Stack-Queue/3/my-stack-inner-bucket/${Kept}/a-us-east-1"
 	if s.Outputs["Text"] != want || s.Outputs["Part"] != "us-east-1" {
 		t.Errorf("outputs %q, want %q", s.Outputs, want)
+	}
+	if app := s.Resources["App"].Ref; app != "My-Stack-App" {
+		t.Errorf("a resource without a name is called %s", app)
 	}
 	if q := s.Resources["Queue"]; q.Get("Only") != nil || q.Text("List") != `["x"]` || s.Resources["Never"] != nil {
 		t.Errorf("%v", q.Properties)

@@ -62,6 +62,7 @@ type Deployment struct {
 	arnByURL  map[string]string
 	versions  map[string]int
 	environ   map[string][]string // of functions
+	rollOuts  []rollOut
 	stopped   func()
 }
 
@@ -85,7 +86,8 @@ func Up(t testing.TB, o Options) *Deployment {
 	d.topics(sns.NewFromConfig(cfg))
 	d.athena()
 	d.Operator = standin.Environ(store.Endpoint, moto.Endpoint, mail.Endpoint, queues.Endpoint,
-		standin.Endpoint{Service: "Athena", URL: d.Serve(d.Athena)}, standin.Endpoint{Service: "Lambda", URL: d.Serve(d.Host.APIs())})
+		standin.Endpoint{Service: "Athena", URL: d.Serve(d.Athena)}, standin.Endpoint{Service: "Lambda", URL: d.Serve(d.Host.APIs())},
+		standin.Endpoint{Service: "CodeDeploy", URL: d.Serve(http.HandlerFunc(d.codeDeploy))})
 	backends := map[string]http.Handler{"athena": d.Athena, "lambda": d.Host.APIs(), "codedeploy": d.Host.APIs()}
 	for service, at := range map[string]string{"s3": store.URL, "sqs": queues.URL, "ses": mail.URL, "": moto.URL} {
 		p, err := proxy(at)
@@ -197,7 +199,7 @@ func (d *Deployment) function(name string, f template.Function, backends map[str
 	d.implied(g, f)
 	d.environ[name] = d.Environ(name, f.Env)
 	d.versions[name] = 0
-	d.publish(name, filepath.Join(d.o.Binaries, name, "bootstrap"))
+	d.publish(name, filepath.Join(d.o.Binaries, name, "bootstrap"), time.Now().AddDate(0, 0, -1)) // before any roll-out
 	if f.Alias == nil {
 		d.t.Fatalf("%s has no alias", f.Where())
 	}
@@ -220,7 +222,7 @@ func (d *Deployment) Environ(name string, declared map[string]string) []string {
 }
 
 // publish makes a version of a function known, and gives its number.
-func (d *Deployment) publish(name, bootstrap string) int {
+func (d *Deployment) publish(name, bootstrap string, at time.Time) int {
 	f := d.functions[name]
 	d.versions[name]++
 	n := f.Number("ReservedConcurrentExecutions")
@@ -229,7 +231,7 @@ func (d *Deployment) publish(name, bootstrap string) int {
 	}
 	d.Host.Add(lambda.Function{
 		Name: fmt.Sprintf("%s:%d", f.Ref, d.versions[name]), Bootstrap: bootstrap, Env: d.environ[name],
-		Timeout: f.Timeout, Memory: f.Memory, Concurrency: n, Log: d.o.Log,
+		Timeout: f.Timeout, Memory: f.Memory, Concurrency: n, Log: d.o.Log, Published: at,
 	})
 	return d.versions[name]
 }

@@ -186,7 +186,7 @@ func (d *Deployment) RollOut(name, bootstrap string) (status string) {
 		d.t.Fatalf("%s: its alias moves without a hook", f.Where())
 	}
 	before, serving := d.environ[asked], d.Serving(name)
-	version := fmt.Sprintf("%s:%d", f.Ref, d.publish(name, bootstrap))
+	version := fmt.Sprintf("%s:%d", f.Ref, d.publish(name, bootstrap, time.Now()))
 	// CloudFormation gives the hook the new version before it asks it.
 	with := slices.Clone(before)
 	for i, v := range with {
@@ -195,7 +195,7 @@ func (d *Deployment) RollOut(name, bootstrap string) (status string) {
 		}
 	}
 	d.configure(asked, with)
-	id := "d-" + version
+	id := fmt.Sprintf("d-%d", len(d.rollOuts)+1)
 	event, _ := json.Marshal(map[string]string{"DeploymentId": id, "LifecycleEventHookExecutionId": "e-" + version})
 	if _, err := d.Host.Invoke(d.t.Context(), hook, event); err != nil {
 		d.t.Logf("the hook fails: %v", err)
@@ -205,6 +205,7 @@ func (d *Deployment) RollOut(name, bootstrap string) (status string) {
 			status = o.Status
 		}
 	}
+	d.rollOuts = append(d.rollOuts, rollOut{id, f.Ref, version[strings.LastIndex(version, ":")+1:], status})
 	if status == "Succeeded" {
 		d.Host.Alias(aliasOf(f), version)
 	} else {
@@ -217,7 +218,7 @@ func (d *Deployment) RollOut(name, bootstrap string) (status string) {
 func (d *Deployment) configure(name string, environ []string) {
 	d.environ[name] = environ
 	f := d.functions[name]
-	version := fmt.Sprintf("%s:%d", f.Ref, d.publish(name, filepath.Join(d.o.Binaries, name, "bootstrap")))
+	version := fmt.Sprintf("%s:%d", f.Ref, d.publish(name, filepath.Join(d.o.Binaries, name, "bootstrap"), time.Now()))
 	d.Host.Alias(f.Ref, version)
 	d.Host.Alias(aliasOf(f), version)
 }

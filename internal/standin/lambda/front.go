@@ -127,10 +127,13 @@ func (h *Host) HookOutcomes() []HookOutcome {
 	return append([]HookOutcome{}, h.hooks...)
 }
 
-// APIs answers Invoke of the Lambda API and PutLifecycleEventHookExecutionStatus
-// of CodeDeploy.
+// APIs answers Invoke and the operations on aliases and versions of the Lambda
+// API, and PutLifecycleEventHookExecutionStatus of CodeDeploy.
 func (h *Host) APIs() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2015-03-31/functions/{name}/versions", h.listVersions)
+	mux.HandleFunc("GET /2015-03-31/functions/{name}/aliases/{alias}", h.alias)
+	mux.HandleFunc("PUT /2015-03-31/functions/{name}/aliases/{alias}", h.updateAlias)
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1))
 		if err != nil {
@@ -167,4 +170,53 @@ func (h *Host) APIs() http.Handler {
 		_, _ = fmt.Fprintf(w, `{"lifecycleEventHookExecutionId":%q}`, in.ExecutionID)
 	})
 	return mux
+}
+
+// listVersions gives the versions of a function and when they were published.
+func (h *Host) listVersions(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := []map[string]string{}
+	for name, at := range h.published {
+		if f, version, ok := strings.Cut(name, ":"); ok && f == r.PathValue("name") {
+			list = append(list, map[string]string{"FunctionName": f, "Version": version, "LastModified": at.UTC().Format("2006-01-02T15:04:05.000-0700")})
+		}
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"Versions": list})
+}
+
+func (h *Host) alias(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writeAlias(w, r.PathValue("name"), r.PathValue("alias"))
+}
+
+// writeAlias tells an alias; h.mu is held.
+func (h *Host) writeAlias(w http.ResponseWriter, name, alias string) {
+	behind := h.aliases[name+":"+alias]
+	if behind == "" {
+		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+		gateway(w, http.StatusNotFound, "there is no alias "+name+":"+alias)
+		return
+	}
+	_, version, _ := strings.Cut(behind, ":")
+	_ = json.NewEncoder(w).Encode(map[string]string{"Name": alias, "FunctionVersion": version, "Description": h.notes[name+":"+alias]})
+}
+
+func (h *Host) updateAlias(w http.ResponseWriter, r *http.Request) {
+	var in struct{ FunctionVersion, Description string }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		gateway(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	name, alias := r.PathValue("name"), r.PathValue("alias")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.functions[name+":"+in.FunctionVersion] == nil {
+		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+		gateway(w, http.StatusNotFound, "there is no version "+in.FunctionVersion)
+		return
+	}
+	h.aliases[name+":"+alias], h.notes[name+":"+alias] = name+":"+in.FunctionVersion, in.Description
+	h.writeAlias(w, name, alias)
 }

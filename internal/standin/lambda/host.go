@@ -20,6 +20,7 @@ type Function struct {
 	// Concurrency is the number of instances at most; a further event waits.
 	Concurrency int
 	Log         io.Writer // what the function writes; may be nil
+	Published   time.Time // this version; told to who asks
 }
 
 // Host runs functions.
@@ -27,6 +28,8 @@ type Host struct {
 	mu        sync.Mutex
 	functions map[string]*pool
 	aliases   map[string]string
+	notes     map[string]string // descriptions of aliases
+	published map[string]time.Time
 	hooks     []HookOutcome
 }
 
@@ -43,7 +46,9 @@ type pool struct {
 }
 
 // New makes a host without functions.
-func New() *Host { return &Host{functions: map[string]*pool{}, aliases: map[string]string{}} }
+func New() *Host {
+	return &Host{functions: map[string]*pool{}, aliases: map[string]string{}, notes: map[string]string{}, published: map[string]time.Time{}}
+}
 
 // Alias makes alias, like "process:live", another name of a function that was
 // added, like "process:2", instead of what it named before.
@@ -73,6 +78,9 @@ func (h *Host) Add(f Function) {
 	defer h.mu.Unlock()
 	if old := h.functions[f.Name]; old != nil {
 		old.close()
+	}
+	if _, known := h.published[f.Name]; !known {
+		h.published[f.Name] = f.Published
 	}
 	h.functions[f.Name] = &pool{Function: f, tokens: make(chan struct{}, f.Concurrency), all: map[*instance]bool{}}
 }

@@ -22,10 +22,11 @@ type Step struct{ Function, From, To, Note string }
 // that was part of it to the version that was good before. While a roll-out is
 // under way that is the version that the alias still names, and the new one
 // loses its share of the traffic. A version that was taken back once is noted
-// in the alias's description and never chosen again. Functions that are not
+// in the alias's description and never chosen again, nor is one of refused, which
+// Refused tells by the functions' names. Functions that are not
 // there are left out; one without an older version is a fault, after all others
 // were moved.
-func Rollback(ctx context.Context, cfg aws.Config, alias string, functions ...string) ([]Step, error) {
+func Rollback(ctx context.Context, cfg aws.Config, alias string, refused map[string]map[int]bool, functions ...string) ([]Step, error) {
 	client := lambda.NewFromConfig(cfg)
 	var found []aliasState
 	var errs []error
@@ -38,6 +39,7 @@ func Rollback(ctx context.Context, cfg aws.Config, alias string, functions ...st
 			errs = append(errs, fmt.Errorf("roll back %s: %w", f, err))
 			continue
 		}
+		s.refused = refused[f]
 		found = append(found, s)
 	}
 	if len(found) == 0 && len(errs) == 0 {

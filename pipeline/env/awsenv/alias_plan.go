@@ -18,6 +18,7 @@ type aliasState struct {
 	coming    int               // gets a share of the traffic while a roll-out is under way; 0 is none
 	published map[int]time.Time // of every version
 	bad       map[int]bool      // was taken back before
+	refused   map[int]bool      // never served all traffic
 }
 
 // move is what becomes of one alias.
@@ -61,12 +62,12 @@ func (s aliasState) plan(last time.Time) move {
 	if s.coming == 0 {
 		m.to = 0
 		for v := range s.published {
-			if v < s.current && !s.bad[v] {
+			if v < s.current && !s.bad[v] && !s.refused[v] {
 				m.to = max(m.to, v)
 			}
 		}
 		if m.to == 0 {
-			m.err = fault.Permanentf("there is no version before %d", s.current)
+			m.err = fault.Permanentf("there is no good version before %d", s.current)
 		}
 	}
 	bad := maps.Clone(s.bad)

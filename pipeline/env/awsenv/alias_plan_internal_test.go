@@ -20,6 +20,7 @@ func TestPlanRollback(t *testing.T) {
 	}{
 		{"one back", aliasState{current: 4}, 4, 3, false, "taken back: 4"},
 		{"the one before was taken back", aliasState{current: 4, bad: map[int]bool{3: true}}, 4, 2, false, "taken back: 3 4"},
+		{"the one before never served", aliasState{current: 4, refused: map[int]bool{3: true}}, 4, 2, false, "taken back: 4"},
 		{"a roll-out is under way", aliasState{current: 3, coming: 4}, 4, 3, false, "taken back: 4"},
 		{"not part of the last deployment", aliasState{current: 2}, 2, 2, true, ""},
 		{"nothing is left", aliasState{current: 4, bad: map[int]bool{1: true, 2: true, 3: true}}, 4, 0, false, "taken back: 1 2 3 4"},

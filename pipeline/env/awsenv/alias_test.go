@@ -88,7 +88,7 @@ func TestRollback(t *testing.T) {
 		}
 		return *a.FunctionVersion
 	}
-	steps, err := awsenv.Rollback(t.Context(), cfg, "live", "s-ingest", "s-process", "s-missing")
+	steps, err := awsenv.Rollback(t.Context(), cfg, "live", nil, "s-ingest", "s-process", "s-missing")
 	if err != nil || len(steps) != 2 || steps[0] != (awsenv.Step{Function: "s-ingest", From: "3", To: "2"}) {
 		t.Fatalf("%+v, %v", steps, err)
 	}
@@ -96,8 +96,8 @@ func TestRollback(t *testing.T) {
 		t.Errorf("the aliases point to %s and %s", points("s-ingest"), points("s-process"))
 	}
 	// Once more: one has a version left, the other has none.
-	steps, err = awsenv.Rollback(t.Context(), cfg, "live", "s-process", "s-ingest")
-	if !fault.Is(err, fault.Permanent) || !strings.Contains(err.Error(), "s-process: there is no version before 1") || len(steps) != 1 || points("s-ingest") != "1" {
+	steps, err = awsenv.Rollback(t.Context(), cfg, "live", nil, "s-process", "s-ingest")
+	if !fault.Is(err, fault.Permanent) || !strings.Contains(err.Error(), "s-process: there is no good version before 1") || len(steps) != 1 || points("s-ingest") != "1" {
 		t.Errorf("%+v, %v", steps, err)
 	}
 	// A deployment after a rollback: what was taken back is not chosen again.
@@ -112,7 +112,7 @@ func TestRollback(t *testing.T) {
 	if _, err := client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("s-ingest"), Name: aws.String("live"), FunctionVersion: &newest}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := awsenv.Rollback(t.Context(), cfg, "live", "s-ingest"); err != nil || points("s-ingest") != "1" || newest == "1" {
+	if _, err := awsenv.Rollback(t.Context(), cfg, "live", nil, "s-ingest"); err != nil || points("s-ingest") != "1" || newest == "1" {
 		t.Errorf("after a deployment of version %s: %s, %v", newest, points("s-ingest"), err)
 	}
 	// A roll-out that is under way.
@@ -122,13 +122,13 @@ func TestRollback(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if steps, err := awsenv.Rollback(t.Context(), cfg, "live", "s-ingest"); err != nil || steps[0].From != newest || steps[0].To != "1" {
+	if steps, err := awsenv.Rollback(t.Context(), cfg, "live", nil, "s-ingest"); err != nil || steps[0].From != newest || steps[0].To != "1" {
 		t.Errorf("%+v, %v", steps, err)
 	}
 	if a, err := client.GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: aws.String("s-ingest"), Name: aws.String("live")}); err != nil || *a.FunctionVersion != "1" || a.RoutingConfig != nil && len(a.RoutingConfig.AdditionalVersionWeights) > 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if _, err := awsenv.Rollback(t.Context(), cfg, "live", "nothing"); !fault.Is(err, fault.Invalid) {
+	if _, err := awsenv.Rollback(t.Context(), cfg, "live", nil, "nothing"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no function: %v", err)
 	}
 }
