@@ -53,7 +53,7 @@ func (cmd *demoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	d.say("compacting the lake")
-	if _, err := lake.Compact(ctx, d.store, lake.CompactOptions{Clock: a.now}); err != nil {
+	if _, err := lake.Compact(ctx, d.store, lake.CompactOptions{Clock: a.now, Temp: d.store.Temp()}); err != nil {
 		return err
 	}
 	return d.show(ctx, cmd.Dir)

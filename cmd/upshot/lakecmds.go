@@ -35,7 +35,7 @@ func (cmd *compactCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	rep, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: cmd.Grace})
+	rep, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: cmd.Grace, Temp: s.Temp()})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"upshot.dev/upshot/internal/jobs"
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env"
+	"upshot.dev/upshot/pipeline/env/localenv"
 	"upshot.dev/upshot/pipeline/lake"
 )
 
@@ -42,12 +43,12 @@ type schedule struct {
 	report      func(ctx context.Context, name string, r config.Report, slot time.Time) error
 }
 
-func newSchedule(a *app, c *config.Config, s env.Store, log *slog.Logger) *schedule {
+func newSchedule(a *app, c *config.Config, s *localenv.Store, log *slog.Logger) *schedule {
 	now := a.now.Now()
 	j := &schedule{a: a, c: c, store: s, log: log, started: now, nextCompact: now.Add(compactEvery)}
 	j.compact = func(ctx context.Context) error {
 		return jobs.Run(ctx, s, a.now, "compact", func(ctx context.Context) error {
-			_, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: compactGrace})
+			_, err := lake.Compact(ctx, s, lake.CompactOptions{Clock: a.now, Grace: compactGrace, Temp: s.Temp()})
 			return err
 		})
 	}

@@ -19,7 +19,7 @@ import (
 type desk struct {
 	*schedule
 	now       time.Time
-	store     env.Store
+	store     *localenv.Store
 	conf      *config.Config
 	reports   []string // the slots that were made
 	compacted int

@@ -96,7 +96,9 @@ func (s *spill) close() error {
 	}
 	err := s.f.Close()
 	if s.name != "" {
-		err = errors.Join(err, os.Remove(s.name))
+		if rmErr := os.Remove(s.name); !errors.Is(rmErr, fs.ErrNotExist) {
+			err = errors.Join(err, rmErr)
+		}
 	}
 	s.buf = nil
 	return err

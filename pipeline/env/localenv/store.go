@@ -62,6 +62,10 @@ func (s *Store) Close() error {
 // Dir is the absolute path of the folder.
 func (s *Store) Dir() string { return s.dir }
 
+// Temp is a folder for temporary files of whoever works on the store: on its own
+// disk, where /tmp may be memory, and removed with the store's or after a crash.
+func (s *Store) Temp() string { return filepath.Join(s.dir, s.tmp) }
+
 // Open opens key for reading.
 func (s *Store) Open(_ context.Context, key string) (env.Object, error) {
 	if err := env.CheckKey(key); err != nil {
