@@ -75,6 +75,7 @@ $(LINT):
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1s -count 3 ./pipeline/ingest ./pipeline/env/localenv ./pipeline/process ./pipeline/lake ./pipeline/enrich ./pipeline/metric
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./functions
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./functions/compact
 
 ## docs: rewrite everything that is generated; changes nothing when all is up to date
 docs:
