@@ -51,7 +51,7 @@ func TestMainsAreWiring(t *testing.T) {
 func TestNothingTooMuch(t *testing.T) {
 	for _, name := range all(t) {
 		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", "./"+name)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
+		cmd.Env = lambdaEnv()
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
@@ -72,38 +72,114 @@ func TestNothingTooMuch(t *testing.T) {
 // maxIngest is what the design allows of the function that starts most often.
 const maxIngest = 8_000_000
 
-// TestIngestArchive builds and packs ingest twice, from two folders of output:
-// the same bytes both times, and no more than the design allows.
-func TestIngestArchive(t *testing.T) {
-	var first []byte
-	for i := range 2 {
-		dir := t.TempDir()
-		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=",
-			"-o", filepath.Join(dir, "ingest", "bootstrap"), "./ingest")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		info, err := buildinfo.ReadFile(filepath.Join(dir, "ingest", "bootstrap"))
-		if err != nil || info.Main.Path != "upshot.dev/upshot" {
-			t.Errorf("build info %+v, %v", info, err)
-		}
-		out := filepath.Join(dir, "ingest.zip")
-		pack := exec.CommandContext(t.Context(), "go", "run", "../internal/zipfn", "-config", "upshot.yaml", "-out", out, filepath.Join(dir, "ingest"))
-		if out, err := pack.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		b, err := os.ReadFile(out)
+// TestBuilds builds every function as make functions does, here and from a copy
+// of the module in another folder: the same bytes, which do not know where they
+// were built. The archive of ingest, which starts most often, is no larger than
+// the design allows; that archives of the same bytes are the same, zipfn's own
+// tests show.
+func TestBuilds(t *testing.T) {
+	here, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := t.TempDir()
+	move(t, here, there)
+	first, second := build(t, here), build(t, there)
+	for _, name := range all(t) {
+		one, err := os.ReadFile(filepath.Join(first, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(b) > maxIngest {
-			t.Errorf("ingest.zip has %d bytes, at most %d are allowed", len(b), maxIngest)
+		other, err := os.ReadFile(filepath.Join(second, name))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if i == 0 {
-			first = b
-		} else if !bytes.Equal(first, b) {
-			t.Error("two builds differ")
+		if !bytes.Equal(one, other) {
+			t.Errorf("%s: a build in %s and one in %s differ", name, here, there)
+		}
+		if bytes.Contains(one, []byte(here)) {
+			t.Errorf("%s knows that it was built in %s", name, here)
+		}
+		info, err := buildinfo.ReadFile(filepath.Join(first, name))
+		if err != nil || info.Main.Path != "upshot.dev/upshot" {
+			t.Errorf("%s: build info %+v, %v", name, info, err)
 		}
 	}
+	dir := t.TempDir()
+	if err := os.Rename(filepath.Join(first, "ingest"), filepath.Join(dir, "bootstrap")); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "ingest.zip")
+	pack := exec.CommandContext(t.Context(), "go", "run", "../internal/zipfn", "-config", "upshot.yaml", "-out", out, dir)
+	if out, err := pack.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > maxIngest {
+		t.Errorf("ingest.zip has %d bytes, at most %d are allowed", info.Size(), maxIngest)
+	}
+}
+
+// move copies what the functions are built of into another folder.
+func move(t *testing.T, module, to string) {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", "-f",
+		"{{if not .Standard}}{{if eq .Module.Main true}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}\n{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}\n{{end}}{{end}}{{end}}", "./...")
+	list.Env = lambdaEnv()
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := append(strings.Fields(string(out)), filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum"))
+	for _, file := range files {
+		rel, err := filepath.Rel(module, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, rel)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, rel), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// flags are those of make functions.
+func flags(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":="); ok && strings.TrimSpace(name) == "FLAGS" {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatal("the Makefile has no FLAGS")
+	return ""
+}
+
+func lambdaEnv() []string {
+	return append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
+}
+
+// build builds all functions of a module, each under its name in the folder.
+func build(t *testing.T, module string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "go build "+flags(t)+" -o "+dir+"/ ./functions/...")
+	cmd.Dir, cmd.Env = module, lambdaEnv()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return dir
 }
