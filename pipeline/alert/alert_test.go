@@ -18,15 +18,16 @@ import (
 	"upshot.dev/upshot/queries"
 )
 
-// csat is the real metric with another rule and another length of periods.
-func csat(t testing.TB, rule, report string) *metric.Metric {
+// csat is the real metric with another rule, another length of periods, and
+// other changes to its text, in pairs.
+func csat(t testing.TB, rule, report string, changes ...string) *metric.Metric {
 	t.Helper()
 	b, err := fs.ReadFile(queries.Metrics(), "csat.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := regexp.MustCompile(`(?m)^-- alert: .*$`).ReplaceAllLiteralString(string(b), "-- alert: "+rule)
-	text = strings.Replace(text, "-- report: weekly", "-- report: "+report, 1)
+	text = strings.NewReplacer(append(changes, "-- report: weekly", "-- report: "+report)...).Replace(text)
 	c, err := metric.Load(fstest.MapFS{"csat.sql": {Data: []byte(text)}})
 	if err != nil {
 		t.Fatal(err)

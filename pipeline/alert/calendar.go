@@ -46,3 +46,11 @@ func span(p Period, grain string) string {
 		return d.Format("2 January 2006")
 	}
 }
+
+// within is span behind the word that it takes: "in October 2026".
+func within(p Period, grain string) string {
+	if grain == "day" {
+		return "on " + span(p, grain)
+	}
+	return "in " + span(p, grain)
+}

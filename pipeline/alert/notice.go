@@ -34,10 +34,10 @@ func (s *State) firedNotice() env.Notice {
 	shown := s.since(s.Since)
 	begin := "since " + span(shown[0], s.Metric.Alert.Grain)
 	if len(shown) == len(s.Periods) {
-		begin = "at least " + begin
+		begin += " or longer"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s is %s, %s.\n\n", s.title(), s.limit(), begin)
+	fmt.Fprintf(&b, "%s is %s %s.\n\n", s.title(), s.limit(), begin)
 	s.table(&b, shown)
 	if doubt := s.doubt(shown); doubt != "" {
 		fmt.Fprintf(&b, "\n%s\n", doubt)
@@ -52,8 +52,8 @@ func (s *State) recoveredNotice(first string, end Period) env.Notice {
 	shown := s.since(first)
 	was := Period{First: first}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s is not %s any more: it was %s in %s. It was told to be %s since %s.\n\n", s.title(), s.limit(),
-		show(end.Value, s.Metric.Unit), span(end, s.Metric.Alert.Grain), s.limit(), span(was, s.Metric.Alert.Grain))
+	fmt.Fprintf(&b, "%s is not %s any more: it was %s %s. It was told to be %s since %s.\n\n", s.title(), s.limit(),
+		show(end.Value, s.Metric.Unit), within(end, s.Metric.Alert.Grain), s.limit(), span(was, s.Metric.Alert.Grain))
 	s.table(&b, shown)
 	s.about(&b, shown)
 	return s.notice(kindRecovered, fmt.Sprintf("[recovered] %s is not %s any more", s.title(), s.limit()), b.String())
@@ -73,7 +73,8 @@ func (s *State) table(b *strings.Builder, shown []Period) {
 		fmt.Fprintf(b, "  (%s before these)\n", s.periods(over))
 		shown = shown[over:]
 	}
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	var t strings.Builder
+	w := tabwriter.NewWriter(&t, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "  %s\tvalue\t95%% interval\tn\t\n", s.Metric.Alert.Grain)
 	for _, p := range shown {
 		remark := oneLine(p.Missing)
@@ -87,6 +88,9 @@ func (s *State) table(b *strings.Builder, shown []Period) {
 		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%d\t%s\n", p.First, show(p.Value, s.Metric.Unit), between, p.N, remark)
 	}
 	_ = w.Flush() // a Builder takes everything
+	for line := range strings.Lines(t.String()) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
 }
 
 // doubt says how sure the intervals are of the periods that break the rule;
