@@ -79,6 +79,8 @@ var broken = []struct{ name, file, old, new, want string }{
 	{"a schedule past the alias", "template.yaml", "CompactAlias: !Ref CompactFunction.Alias", "CompactAlias: !GetAtt CompactFunction.Arn", "does not start the alias of a function"},
 	{"an alarm without its runbook", "infra/alarms.yaml", "#queue-age", "#queue-old", "does not link to its runbook"},
 	{"an alarm that tells nobody", "infra/alarms.yaml", "      AlarmActions: [!Ref AlertTopic]\n", "", "it tells nobody"},
+	{"an alarm that is over by itself", "infra/alarms.yaml", "TreatMissingData: ignore", "TreatMissingData: notBreaching", "it is over by itself"},
+	{"an alarm that is never over", "infra/alarms.yaml", "TreatMissingData: notBreaching", "TreatMissingData: ignore", "it rings, or goes on"},
 	{"the API may not call", "infra/front.yaml", "Principal: apigateway.amazonaws.com", "Principal: sns.amazonaws.com", "the HTTP API may not call ingest"},
 	{"an output of another name", "template.yaml", "  DlqUrl:", "  DeadLetterUrl:", "the output DlqUrl"},
 	{"a log for ever", "infra/logs.yaml", "      RetentionInDays: !Ref LogDays\n", "", "it is kept for ever"},

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"upshot.dev/upshot/internal/discover"
 	"upshot.dev/upshot/internal/jobs"
@@ -23,11 +25,12 @@ func main() {
 			}
 			return p.Keep(ctx, b.Store)
 		})
-		if gaps, gapErr := ledger.Gaps(ctx, q); gapErr == nil {
+		gaps, gapErr := ledger.Gaps(ctx, q)
+		if gapErr == nil {
 			b.Emit([]awsenv.Metric{awsenv.Count("LedgerGap", len(gaps))})
 		} else {
-			b.Log.ErrorContext(ctx, "the ledger cannot be held against the lake", "err", gapErr)
+			err = errors.Join(err, fmt.Errorf("hold the lake against the ledger: %w", gapErr))
 		}
-		return map[string]any{"key": p.Key(), "phrases": len(p.Phrases)}, err
+		return map[string]any{"key": p.Key(), "phrases": len(p.Phrases), "gaps": len(gaps)}, err
 	}, b.Log)
 }
