@@ -73,6 +73,7 @@ var broken = []struct{ name, file, old, new, want string }{
 	{"an action with a star", "infra/roles.yaml", "Action: sqs:SendMessage", "Action: sqs:*", "Queue allows sqs:*"},
 	{"a permission on everything", "infra/roles.yaml", "Resource: !Sub arn:${AWS::Partition}:s3:::${LakeBucket}/${LakePrefix}claims/*", `Resource: "*"`, "LargeBodies allows it on everything"},
 	{"a permission is missing", "infra/roles.yaml", "${LakePrefix}archive/*", "${LakePrefix}archives/*", "process may not s3:PutObject"},
+	{"notices without permission", "infra/roles.yaml", "Action: sns:Publish", "Action: sns:Subscribe", "alert may not sns:Publish"},
 	{"a cron that never fires", "template.yaml", "cron(0 7 ? * MON *)", "cron(0 7 30 2 ? *)", "the year, the month and the day never meet"},
 	{"a cron of five fields", "template.yaml", "cron(30 4 * * ? *)", "cron(30 4 * * ?)", "5 fields; there are six"},
 	{"a schedule without its input", "infra/schedules.yaml", `'{"name":"compact",`, `'{"job":"compact",`, "its input is no job"},

@@ -41,7 +41,7 @@ func run(ctx context.Context, stack string) error {
 		fmt.Printf("%-40s stopped\n", "roll-out "+id)
 	}
 	var names []string
-	for _, f := range []string{"ingest", "process", "compact", "report", "discover"} {
+	for _, f := range []string{"ingest", "process", "compact", "report", "alert", "discover"} {
 		names = append(names, stack+"-"+f)
 	}
 	names = append(names, "CodeDeployHook_"+stack+"-smoke")
