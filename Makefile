@@ -55,10 +55,11 @@ deploy: functions
 rollback:
 	@$(GO) run ./internal/rollback -stack "$(STACK)"
 
-## e2e: the templates' functions on stand-ins of AWS and Trino, from end to end (make standins installs them)
+## e2e: the templates' functions on stand-ins of AWS and Trino, from end to end (make standins installs them); SCALE=.1 posts less
+SCALE ?= 1
 e2e:
 	sh internal/standin/trino/install.sh
-	UPSHOT_E2E=1 UPSHOT_TRINO=1 UPSHOT_STANDINS=required $(GO) test ./acceptance -run TestOnAWS -count=1 -timeout 20m -v
+	UPSHOT_E2E=1 UPSHOT_E2E_SCALE=$(SCALE) UPSHOT_TRINO=1 UPSHOT_STANDINS=required $(GO) test ./acceptance -run TestOnAWS -count=1 -timeout 40m -v
 
 ## lint: gofmt, go vet and golangci-lint
 lint: $(LINT)

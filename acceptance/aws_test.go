@@ -77,8 +77,8 @@ func TestOnAWS(t *testing.T) {
 	step(t, "permissions", func() { c.permissions() })
 }
 
-// scale is how much of the bundled company is posted: all of it in one of the
-// machine's quiet hours, by UPSHOT_E2E_SCALE=1, and a tenth otherwise.
+// scale is how much of the bundled company is posted: a tenth, or what
+// UPSHOT_E2E_SCALE says.
 func scale(t *testing.T) float64 {
 	t.Helper()
 	given := os.Getenv("UPSHOT_E2E_SCALE")
