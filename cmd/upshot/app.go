@@ -46,6 +46,7 @@ type cli struct {
 	Metrics metricsCmd `cmd:"" help:"List the metrics and what each means."`
 	Query   queryCmd   `cmd:"" help:"Run SQL over the views, read-only."`
 	Report  reportCmd  `cmd:"" help:"Write the report of a closed period as page, mail, Markdown and JSON."`
+	Alerts  alertsCmd  `cmd:"" help:"Show the state of every rule on a metric, and mail what has begun or is over."`
 	Roadmap roadmapCmd `cmd:"" help:"Rank the themes by how many people they touch and how hard."`
 	Compact compactCmd `cmd:"" help:"Merge the small files of the lake into sorted ones."`
 	Redrive redriveCmd `cmd:"" help:"Put deliveries that were set aside back into the queue."`
