@@ -29,8 +29,9 @@
 //   - metric runs one SQL file per number over the views and computes the
 //     interval from its sufficient statistics (stats).
 //   - report and roadmap read metric results only: what changed by more than
-//     its usual spread, and what to build next. Whatever leaves goes through
-//     the outbox, once per key.
+//     its usual spread, and what to build next. Alert holds the rules that
+//     stand in metrics' files against complete periods. Whatever leaves goes
+//     through the outbox, once per key.
 //
 // Imports go one way, from the bottom of this list to its top;
 // imports_test.go holds the law.

@@ -242,7 +242,10 @@ func mailed(c *config.Config) bool {
 // dueOnAWS says when each report should have been made last, by its schedule
 // alone: nothing there remembers when the deployment began.
 func (a *app) dueOnAWS(c *config.Config) ([]doctor.Schedule, error) {
-	out := []doctor.Schedule{{Job: "compact", Due: a.now.Now().Add(-3 * time.Hour), Late: 0}}
+	out := []doctor.Schedule{
+		{Job: "compact", Due: a.now.Now().Add(-3 * time.Hour), Late: 0},
+		{Job: "alert", Every: 49 * time.Hour}, // daily: one run may fail
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Reports)) {
 		plan, err := cron.ParseStandard(c.Reports[name].Schedule)
 		if err != nil {

@@ -103,6 +103,9 @@ func metrics() ([]byte, error) {
 		if len(m.By) > 0 {
 			fmt.Fprintf(&b, "By: %s.\n", strings.Join(m.By, ", "))
 		}
+		if m.Alert != nil {
+			fmt.Fprintf(&b, "Alert: %s; a period is a %s.\n", m.Alert, m.Alert.Grain)
+		}
 		fmt.Fprintf(&b, "[The SQL](../queries/metrics/%s.sql).\n", m.Name)
 	}
 	return b.Bytes(), nil

@@ -47,6 +47,9 @@ type Schedule struct {
 	Due time.Time
 	// Late is how long after Due it may take.
 	Late time.Duration
+	// Every, in place of Due, is for work of which nobody knows when it was first
+	// due: once it has succeeded, it must again within this time.
+	Every time.Duration
 }
 
 // Deps are the parts to look at. A nil part is skipped, with Why of its name.
@@ -237,6 +240,9 @@ func (d Deps) schedule(ctx context.Context, s Schedule) Finding {
 	}
 	now := d.Clock.Now()
 	m, ran := marks[s.Job]
+	if ran && s.Every > 0 {
+		s.Due = now.Add(-s.Every)
+	}
 	switch {
 	case s.Due.IsZero() && !ran:
 		return Finding{Status: OK, Detail: "was not due yet"}

@@ -137,9 +137,15 @@ func TestEveryFaultIsFound(t *testing.T) {
 			d.Clock = memenv.NewClock(now.Add(3 * time.Hour))
 			d.Schedules[0].Due = now.Add(time.Hour)
 		}, "schedule report-weekly", doctor.Fail, "succeeded last at 2026-11-23T09:00:00Z"},
-		"never compacted": {func(d *doctor.Deps) { d.Schedules[1].Due = now.Add(-time.Hour) }, "schedule compact", doctor.Fail, "never succeeded"},
-		"no mail":         {func(d *doctor.Deps) { d.Mail = func(context.Context) (string, error) { return "", errDenied } }, "mail", doctor.Fail, "denied"},
-		"no part":         {func(d *doctor.Deps) { d.Mail, d.Why = nil, map[string]string{"mail": "no report is mailed"} }, "mail", doctor.Skipped, "no report is mailed"},
+		"a daily job": {func(d *doctor.Deps) { d.Schedules[0] = doctor.Schedule{Job: "report-weekly", Every: 49 * time.Hour} }, "schedule report-weekly", doctor.OK, "succeeded"},
+		"a daily job that stopped": {func(d *doctor.Deps) {
+			d.Clock = memenv.NewClock(now.Add(50 * time.Hour))
+			d.Schedules[0] = doctor.Schedule{Job: "report-weekly", Every: 49 * time.Hour}
+		}, "schedule report-weekly", doctor.Fail, "succeeded last at 2026-11-23T09:00:00Z"},
+		"a daily job that is new": {func(d *doctor.Deps) { d.Schedules[1] = doctor.Schedule{Job: "alert", Every: 49 * time.Hour} }, "schedule alert", doctor.OK, "was not due yet"},
+		"never compacted":         {func(d *doctor.Deps) { d.Schedules[1].Due = now.Add(-time.Hour) }, "schedule compact", doctor.Fail, "never succeeded"},
+		"no mail":                 {func(d *doctor.Deps) { d.Mail = func(context.Context) (string, error) { return "", errDenied } }, "mail", doctor.Fail, "denied"},
+		"no part":                 {func(d *doctor.Deps) { d.Mail, d.Why = nil, map[string]string{"mail": "no report is mailed"} }, "mail", doctor.Skipped, "no report is mailed"},
 		"one more": {func(d *doctor.Deps) {
 			d.More = append(d.More, func(context.Context) doctor.Finding {
 				return doctor.Finding{Check: "alias", Status: doctor.Fail, Detail: "two versions"}

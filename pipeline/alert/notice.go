@@ -135,3 +135,9 @@ func (s *State) about(b *strings.Builder, shown []Period) {
 	}
 	fmt.Fprintf(b, "All rules:\n  upshot alerts\n")
 }
+
+// Value writes a period's value the way its unit is read, a dash for none.
+func (s *State) Value(p Period) string { return show(p.Value, s.Metric.Unit) }
+
+// Interval writes a period's interval, "75.0% to 92.0%"; empty without one.
+func (s *State) Interval(p Period) string { return interval(p, s.Metric.Unit) }
