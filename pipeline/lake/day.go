@@ -26,16 +26,17 @@ type dayFiles struct {
 
 // whole reports whether the base files are those of one generation, all of
 // them. A crash between writing the new and removing the old leaves others.
-func (d *dayFiles) whole() bool {
-	if len(d.base) != d.buckets {
-		return false
-	}
+func (d *dayFiles) whole() bool { return len(d.base) == d.buckets && d.has(d.buckets) }
+
+// has reports whether a generation is there, all of it.
+func (d *dayFiles) has(buckets int) bool {
+	n := 0
 	for _, f := range d.base {
-		if k, _ := ParseKey(f.Key); k.Buckets != d.buckets {
-			return false
+		if k, _ := ParseKey(f.Key); k.Buckets == buckets {
+			n++
 		}
 	}
-	return true
+	return n == buckets
 }
 
 func (d *dayFiles) size() int64 { return sum(d.base) + sum(d.hot) }

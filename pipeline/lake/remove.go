@@ -15,11 +15,12 @@ import (
 // files, or the older generation, only now. So with a grace nothing goes whose
 // rows this very compaction brought into base: the next one removes it.
 func (m *dayMerge) removeOld(ctx context.Context) error {
+	young := m.rows.news.base || !m.files.has(m.buckets)
 	for _, f := range m.files.base {
 		if k, _ := ParseKey(f.Key); k.Buckets == m.buckets {
 			continue
 		}
-		if m.o.Grace > 0 && m.rows.news.base {
+		if m.o.Grace > 0 && young {
 			m.rep.FilesAfter++
 			continue
 		}
