@@ -60,6 +60,9 @@ func (i *importCmd) Run(ctx context.Context, a *app) error {
 	if name == "" {
 		name = src.Type
 	}
+	if name == record.SmokeSource {
+		return fault.Invalidf("%s is the name of the smoke test's own source, which no metric counts; choose another by --source", name)
+	}
 	s, err := store(c)
 	if err != nil {
 		return err

@@ -10,13 +10,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"upshot.dev/upshot/internal/wire/rows"
 	"upshot.dev/upshot/pipeline/config"
-	"upshot.dev/upshot/pipeline/enrich"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/localenv"
 	"upshot.dev/upshot/pipeline/fault"
 	"upshot.dev/upshot/pipeline/process"
-	"upshot.dev/upshot/pipeline/record"
 	"upshot.dev/upshot/pipeline/source"
 )
 
@@ -71,14 +70,7 @@ func (a *app) processor(c *config.Config, s env.Store, srcs map[string]*source.S
 	if err != nil {
 		return nil, err
 	}
-	e, err := enrich.New(enrich.Options{Keyphrases: true})
-	if err != nil {
-		return nil, err
-	}
-	return process.New(process.Options{
-		Store: s, Sources: srcs, Enricher: e,
-		Keys: record.NewKeyring(key), Exclude: c.Product.Exclude.Record(),
-	})
+	return rows.New(c, s, srcs, key)
 }
 
 // identityKey is the configured key. A lake that is used without configuration

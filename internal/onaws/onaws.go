@@ -74,10 +74,7 @@ func (b *Base) Queue() *awsenv.Queue {
 func (b *Base) Sources() map[string]*source.Source {
 	all, err := wire.Sources(b.Config)
 	b.Check(err)
-	if _, taken := all[SmokeSource]; !taken {
-		all[SmokeSource], _ = source.Lookup("api")
-	}
-	return all
+	return wire.WithSmoke(all)
 }
 
 // Secrets are those that the configuration holds, and those that it does not

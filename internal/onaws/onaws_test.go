@@ -19,6 +19,7 @@ import (
 	"upshot.dev/upshot/pipeline/env/awsenv"
 	"upshot.dev/upshot/pipeline/env/memenv"
 	"upshot.dev/upshot/pipeline/fault"
+	"upshot.dev/upshot/pipeline/record"
 )
 
 // TestMain makes the test's own binary a function where a Lambda host runs it.
@@ -151,7 +152,7 @@ func TestSlot(t *testing.T) {
 func TestSourcesHaveTheSmokeTests(t *testing.T) {
 	b, _, _, _ := base(t, conf)
 	got := b.Sources()
-	if len(got) != 3 || got["app"].Type != "segment" || got[onaws.SmokeSource].Type != "api" {
+	if len(got) != 3 || got["app"].Type != "segment" || got[record.SmokeSource].Type != "api" {
 		t.Errorf("%v", got)
 	}
 }

@@ -21,19 +21,9 @@ import (
 	"upshot.dev/upshot/pipeline/source"
 )
 
-// The source of the smoke test, and the person that its records are of: one
-// that no metric counts, as if product.exclude named it.
-const (
-	SmokeSource = "smoke"
-	SmokePerson = "upshot-smoke"
-)
-
-// Exclusion is the configured one, and the smoke test's own person.
-func (b *Base) Exclusion() record.Exclusion {
-	e := b.Config.Product.Exclude.Record()
-	e.UserIDs = append(append([]string{}, e.UserIDs...), SmokePerson)
-	return e
-}
+// SmokePerson is who the records of the smoke test are of. That no metric counts
+// them is their source's doing, see record.SmokeSource.
+const SmokePerson = "upshot-smoke"
 
 // Smoke sends signed deliveries through new versions of functions and looks for
 // them in the lake.
@@ -130,7 +120,7 @@ func (s Smoke) throughIngest(ctx context.Context, id string, now time.Time) erro
 // throughProcess hands over a queued delivery as the event source would.
 func (s Smoke) throughProcess(ctx context.Context, id string, now time.Time) error {
 	e := record.Envelope{
-		Version: record.EnvelopeVersion, ID: id, Source: SmokeSource, ReceivedAt: now,
+		Version: record.EnvelopeVersion, ID: id, Source: record.SmokeSource, ReceivedAt: now,
 		Method: http.MethodPost, Path: "/v1/records", Body: payload(id, now),
 	}
 	body, err := e.Encode()
@@ -162,7 +152,7 @@ func (s Smoke) throughProcess(ctx context.Context, id string, now time.Time) err
 func (s Smoke) find(ctx context.Context, ids []string, now time.Time) error {
 	// The ids are of this program's own making: letters, digits and hyphens.
 	sql := fmt.Sprintf("SELECT count(DISTINCT event_id) AS n FROM events WHERE dt >= date '%s' AND source = '%s' AND event_id IN ('%s')",
-		now.AddDate(0, 0, -1).Format(time.DateOnly), SmokeSource, strings.Join(ids, "', '"))
+		now.AddDate(0, 0, -1).Format(time.DateOnly), record.SmokeSource, strings.Join(ids, "', '"))
 	for {
 		n, err := count(ctx, s.Query, sql)
 		if err != nil {
@@ -196,11 +186,11 @@ func count(ctx context.Context, q env.Querier, sql string) (int64, error) {
 // none.
 func (b *Base) SmokeSecret(random io.Reader) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		list, err := b.Secrets().Secrets(ctx, SmokeSource)
+		list, err := b.Secrets().Secrets(ctx, record.SmokeSource)
 		if err != nil || len(list) > 0 {
 			return first(list), err
 		}
-		made, err := awsenv.MakeSecret(ctx, b.Cloud, b.Place.Secrets, "sources/"+SmokeSource, random)
+		made, err := awsenv.MakeSecret(ctx, b.Cloud, b.Place.Secrets, "sources/"+record.SmokeSource, random)
 		if !errors.Is(err, env.ErrExist) {
 			return made, err
 		}
@@ -210,7 +200,7 @@ func (b *Base) SmokeSecret(random io.Reader) func(context.Context) (string, erro
 		if err != nil {
 			return "", err
 		}
-		return now.Value(ctx, "sources/"+SmokeSource)
+		return now.Value(ctx, "sources/"+record.SmokeSource)
 	}
 }
 

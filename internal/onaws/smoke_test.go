@@ -48,7 +48,7 @@ type trial struct {
 
 func newTrial(t *testing.T) *trial {
 	b, clock, _, _ := base(t, conf)
-	return &trial{t: t, base: b, clock: clock, secrets: memenv.Secrets{onaws.SmokeSource: {secret}}, queue: memenv.NewQueue(clock), lake: map[string]bool{}, stop: 10}
+	return &trial{t: t, base: b, clock: clock, secrets: memenv.Secrets{record.SmokeSource: {secret}}, queue: memenv.NewQueue(clock), lake: map[string]bool{}, stop: 10}
 }
 
 // smoke is the smoke test of the deployment.
@@ -86,7 +86,7 @@ func (d *trial) call(ctx context.Context, function string, event []byte) ([]byte
 func (d *trial) process(_ context.Context, msgs []env.Message) (failed []string, err error) {
 	for _, m := range msgs {
 		e, err := record.DecodeEnvelope(m.Body)
-		if err != nil || e.Source != onaws.SmokeSource {
+		if err != nil || e.Source != record.SmokeSource {
 			failed = append(failed, m.ID)
 			continue
 		}
@@ -181,7 +181,7 @@ func TestSmokeFails(t *testing.T) {
 		{"nothing to try", func(_ *trial, s *onaws.Smoke) { s.Ingest, s.Process = "", "" }, fault.Permanent, []string{"UPSHOT_SMOKE_INGEST", "UPSHOT_SMOKE_PROCESS"}},
 		{"no random ids", func(_ *trial, s *onaws.Smoke) { s.Random = strings.NewReader("short") }, fault.Retry, []string{io.ErrUnexpectedEOF.Error()}},
 		{"another secret", func(d *trial, _ *onaws.Smoke) {
-			d.secrets[onaws.SmokeSource] = []string{"whsec_YW5vdGhlciBvbmUsIHdoaWNoIGlzIG9mIGdvb2QgbGVuZ3Ro"}
+			d.secrets[record.SmokeSource] = []string{"whsec_YW5vdGhlciBvbmUsIHdoaWNoIGlzIG9mIGdvb2QgbGVuZ3Ro"}
 		}, fault.Permanent, []string{"new version of ingest", "answered 401"}},
 		{"no secret at ingest", func(d *trial, _ *onaws.Smoke) { d.secrets = memenv.Secrets{} }, fault.Permanent, []string{"new version of ingest", "answered 401"}},
 		{"no secret at all", func(_ *trial, s *onaws.Smoke) {
@@ -235,7 +235,7 @@ func TestSmokeSecret(t *testing.T) {
 	first, second := hold(), hold()
 	// Both have looked, and remember that there was none.
 	for _, b := range []*onaws.Base{first, second} {
-		if list, err := b.Secrets().Secrets(t.Context(), onaws.SmokeSource); err != nil || len(list) != 0 {
+		if list, err := b.Secrets().Secrets(t.Context(), record.SmokeSource); err != nil || len(list) != 0 {
 			t.Fatalf("%q, %v", list, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"upshot.dev/upshot/pipeline/config"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/fault"
+	"upshot.dev/upshot/pipeline/record"
 	"upshot.dev/upshot/pipeline/source"
 )
 
@@ -41,6 +42,17 @@ func Sources(c *config.Config) (map[string]*source.Source, error) {
 		out[name] = src
 	}
 	return out, errors.Join(faults...)
+}
+
+// WithSmoke adds the source of the smoke test, whose records are those of the
+// first-party API.
+func WithSmoke(srcs map[string]*source.Source) map[string]*source.Source {
+	out := maps.Clone(srcs)
+	if out == nil {
+		out = map[string]*source.Source{}
+	}
+	out[record.SmokeSource], _ = source.Lookup("api")
+	return out
 }
 
 // Types lists the registered kinds of senders.

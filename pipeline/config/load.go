@@ -20,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"upshot.dev/upshot/pipeline/fault"
+	"upshot.dev/upshot/pipeline/record"
 )
 
 // maxSize bounds a configuration file, in bytes.
@@ -258,6 +259,9 @@ func (c *Config) checkSources(bad reportFunc) {
 		s, path := c.Sources[name], []string{"sources", name}
 		if !sourceName.MatchString(name) {
 			bad(path, "a source's name has only a-z, 0-9, - and _")
+		}
+		if name == record.SmokeSource {
+			bad(path, "is the name of the smoke test's own source, which no metric counts: choose another")
 		}
 		if (s.Type == "") == (s.Mapping == "") {
 			bad(path, "needs either a type or a mapping file")

@@ -39,7 +39,7 @@ func TestLoadPacked(t *testing.T) {
 	if got := c.Sources["api"].Secrets; len(got) != 1 || got[0] != "a-written-secret" {
 		t.Errorf("what is written stands: %q", got)
 	}
-	for _, wrong := range []string{"timezone: ${ZONE}", "sources: {a: {type: api, mapping: x.yaml}}", "sources: [1]", "mail: 3", "nonsense: 1", "", "timezone: UTC"} {
+	for _, wrong := range []string{"timezone: ${ZONE}", "sources: {a: {type: api, mapping: x.yaml}}", "sources: {smoke: {type: api}}", "sources: [1]", "mail: 3", "nonsense: 1", "", "timezone: UTC"} {
 		if err := os.WriteFile(file, []byte(wrong), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -351,6 +351,9 @@ func (t *twin) completeness() {
 	})
 	seen := map[int64]bool{}
 	for _, r := range list {
+		if r.Source == record.SmokeSource {
+			continue
+		}
 		what := map[string]string{record.OutcomeRecord: "stored", record.OutcomeRejected: "rejected", record.OutcomeIgnored: "ignored"}[r.Outcome]
 		if what == "stored" && seen[r.EventKey] {
 			what = "duplicate"

@@ -231,7 +231,7 @@ func (w *world) addReceipts() {
 		at := w.moment()
 		for item := range 1 + w.r.IntN(4) {
 			r := record.ReceiptRow{
-				DeliveryID: fmt.Sprintf("d%03d", d), Item: int32(item), Source: sources[d%2], ReceivedAt: at.UnixMicro(),
+				DeliveryID: fmt.Sprintf("d%03d", d), Item: int32(item), Source: []string{"app", "desk", "app", "desk", record.SmokeSource}[d%5], ReceivedAt: at.UnixMicro(),
 				Outcome: pick(w, record.OutcomeRecord, record.OutcomeRecord, record.OutcomeRecord, record.OutcomeRejected, record.OutcomeIgnored),
 			}
 			if r.Outcome == record.OutcomeRecord {

@@ -30,7 +30,7 @@ func (p *Processor) common(e *record.Envelope, seq int32, r *record.Record) (rec
 		EventID: p.id(r.EventID), Source: e.Source,
 		OccurredAt: record.Micros(t), ReceivedAt: record.Micros(e.ReceivedAt), TimeAdjusted: adjusted,
 		DeliveryID: e.ID, DeliverySeq: seq,
-		Excluded: p.o.Exclude.Match(r.Email, r.UserID),
+		Excluded: e.Source == record.SmokeSource || p.o.Exclude.Match(r.Email, r.UserID),
 		UserKey:  k.Key(r.UserID), AnonymousKey: k.Key(r.AnonymousID),
 		EmailKey: k.EmailKey(r.Email), AccountKey: k.Key(r.AccountID),
 		Plan: p.label(r.Plan), Locale: p.label(r.Locale), Country: p.label(r.Country),

@@ -32,6 +32,12 @@ func (k *Keyring) EmailKey(email string) string {
 	return k.Key(strings.ToLower(strings.TrimSpace(email)))
 }
 
+// SmokeSource is the source of the smoke test, whose deliveries go the way of all
+// others. No configured source has its name. Nothing that it sends counts in a
+// metric: its rows are stored as excluded, and completeness leaves it out. The
+// ledger has it, as the lake does.
+const SmokeSource = "smoke"
+
 // Exclusion says whose records no metric counts: colleagues, test users. It is
 // decided here, before hashing, and stored as a flag of the row.
 type Exclusion struct {

@@ -8,11 +8,10 @@ import (
 	"time"
 
 	"upshot.dev/upshot/internal/onaws"
-	"upshot.dev/upshot/pipeline/enrich"
+	"upshot.dev/upshot/internal/wire/rows"
 	"upshot.dev/upshot/pipeline/env"
 	"upshot.dev/upshot/pipeline/env/awsenv"
 	"upshot.dev/upshot/pipeline/process"
-	"upshot.dev/upshot/pipeline/record"
 )
 
 // New gives what a function does with a batch: everything that can be in the
@@ -20,13 +19,7 @@ import (
 // failed, like one whose time has not come: SQS moves it to the dead letters
 // when it failed too often.
 func New(b *onaws.Base, identityKey string) (awsenv.Batch, error) {
-	e, err := enrich.New(enrich.Options{Keyphrases: true})
-	if err != nil {
-		return nil, err
-	}
-	p, err := process.New(process.Options{
-		Store: b.Store, Sources: b.Sources(), Enricher: e, Keys: record.NewKeyring([]byte(identityKey)), Exclude: b.Exclusion(),
-	})
+	p, err := rows.New(b.Config, b.Store, b.Sources(), []byte(identityKey))
 	if err != nil {
 		return nil, err
 	}

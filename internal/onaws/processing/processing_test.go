@@ -104,7 +104,7 @@ func TestBatch(t *testing.T) {
 		"no envelope at all",
 		envelope(t, "d3", "shop", `{"table":"nothing"}`),
 		envelope(t, "d4", "gone", usage("e4", "u4")),
-		envelope(t, "d5", onaws.SmokeSource, usage("e5", onaws.SmokePerson)),
+		envelope(t, "d5", record.SmokeSource, usage("e5", onaws.SmokePerson)),
 	))
 	if err != nil || string(out) != `{"batchItemFailures":[{"itemIdentifier":"m2"}]}` {
 		t.Errorf("answered %s, %v", out, err)
