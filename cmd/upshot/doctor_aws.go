@@ -46,6 +46,7 @@ func (a *app) cloudDeps(ctx context.Context, stack string) (doctor.Deps, error) 
 		}),
 		Why: map[string]string{"mail": "no report is mailed to anybody"},
 	}
+	d.More = append(d.More, doctor.Days(s, place.FirstDay))
 	if d.Schedules, err = a.dueOnAWS(c); err != nil {
 		return doctor.Deps{}, err
 	}

@@ -27,6 +27,7 @@ type Deployment struct {
 	ConfigurationSet string // UPSHOT_MAIL_CONFIGURATION_SET
 	Config           string // UPSHOT_CONFIG, path of upshot.yaml; beside the function's code when not set
 	MetricsNamespace string // UPSHOT_METRICS_NAMESPACE, "Upshot" when not set
+	FirstDay         string // that Athena looks for; a parameter of the stack, which only FromStack knows
 }
 
 // variable ties an environment variable to its field, its value when it is not

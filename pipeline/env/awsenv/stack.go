@@ -13,8 +13,8 @@ import (
 	"upshot.dev/upshot/pipeline/fault"
 )
 
-// FromStack reads the deployment from the outputs of its CloudFormation stack,
-// for a person at a terminal who knows only its name. The output of
+// FromStack reads the deployment from the outputs and parameters of its
+// CloudFormation stack, for a person at a terminal who knows only its name. The output of
 // UPSHOT_LAKE_BUCKET is LakeBucket, and so on. A stack that does not exist or
 // is none of Upshot's is a fault of kind Invalid.
 func FromStack(ctx context.Context, cfg aws.Config, name string) (Deployment, error) {
@@ -26,7 +26,13 @@ func FromStack(ctx context.Context, cfg aws.Config, name string) (Deployment, er
 		return Deployment{}, fmt.Errorf("read the stack %s (this needs cloudformation:DescribeStacks): %w", name, err)
 	}
 	outputs := map[string]string{}
+	firstDay := ""
 	for _, s := range out.Stacks {
+		for _, p := range s.Parameters {
+			if aws.ToString(p.ParameterKey) == "FirstDay" {
+				firstDay = aws.ToString(p.ParameterValue)
+			}
+		}
 		for _, o := range s.Outputs {
 			outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 		}
@@ -34,10 +40,12 @@ func FromStack(ctx context.Context, cfg aws.Config, name string) (Deployment, er
 	if outputs["LakeBucket"] == "" {
 		return Deployment{}, fault.Invalidf("the stack %s has no output LakeBucket: it is none of Upshot's, or not finished", name)
 	}
-	return FromEnvironment(func(variable string) (string, bool) {
+	d, err := FromEnvironment(func(variable string) (string, bool) {
 		v, ok := outputs[OutputName(variable)]
 		return v, ok
 	})
+	d.FirstDay = firstDay
+	return d, err
 }
 
 // OutputName is the stack's output for a variable of a function:

@@ -25,6 +25,7 @@ func TestOutputName(t *testing.T) {
 
 // aStack has outputs as template.yaml names them.
 const aStack = `
+Parameters: {FirstDay: {Type: String, Default: "2026-01-01"}}
 Resources: {Topic: {Type: AWS::SNS::Topic}}
 Outputs:
   LakeBucket: {Value: a-lake}
@@ -48,7 +49,7 @@ func TestFromStack(t *testing.T) {
 	}
 	want := awsenv.Deployment{
 		Stage: "prod", LakeBucket: "a-lake", LakePrefix: "lake/", QueueURL: "https://sqs.example/1/q", Secrets: "ssm:/upshot/prod",
-		Workgroup: "upshot-prod", Catalog: "AwsDataCatalog", Config: "upshot.yaml", MetricsNamespace: "Upshot",
+		Workgroup: "upshot-prod", Catalog: "AwsDataCatalog", Config: "upshot.yaml", MetricsNamespace: "Upshot", FirstDay: "2026-01-01",
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
