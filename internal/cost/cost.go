@@ -118,11 +118,12 @@ const (
 	pollers              = 5      // of the event source; each waits 20 s for messages
 	flush                = 60     // seconds between two lines of metrics of one instance
 	lineBytes            = 700    // of one line of metrics
+	batchBytes           = 350    // of the line that says what came of a batch
 	accessLogBytes       = 350    // of one line of the HTTP API's access log
 	rowBytes             = 90     // of one record in the tables
 	archiveShare         = 0.2    // of the body, after zstd
 	archiveMonths        = 3      // that the archive is kept
-	metrics, alarms      = 40, 16
+	metrics, alarms      = 43, 16
 	reportQueries        = 40   // one report: metrics by period and dimension, evidence, roadmap
 	alertQueries         = 2    // a day
 	queryTB              = 1e-5 // the least that Athena bills, 10 MB
@@ -187,7 +188,7 @@ func perDelivery(p Prices, v Volume) []Line {
 	batches := math.Min(n, math.Max(n/batch, month/v.Window))
 	lines := math.Min(n, math.Max(n/100, month/flush))
 	chunks := math.Ceil(v.Bytes * 4 / 3 / sqsChunk)
-	logs := lines*lineBytes + batches*lineBytes
+	logs := lines*lineBytes + batches*(lineBytes+batchBytes)
 	out := []Line{
 		line(p, "ingest: invocations", n, "lambda_request"),
 		line(p, "ingest: time", n*ingestMemory*ingestSeconds, "lambda_gb_second_arm"),
