@@ -21,6 +21,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -69,6 +70,7 @@ func TestOnAWS(t *testing.T) {
 	})
 	step(t, "the same texts on Trino", func() { c.onTrino(calm) })
 	step(t, "the morning's schedules, each fired twice", func() { c.morning(monday) })
+	step(t, "a metric breaks its rule", func() { c.alerts(monday.AddDate(0, 0, 1)) })
 	step(t, "a delivery that is too large for the queue", func() { c.large() })
 	step(t, "dead letters and their way back", func() { c.deadLetters() })
 	step(t, "new versions", func() { c.rollsOut() })
@@ -203,6 +205,56 @@ func (c *cloud) morning(monday time.Time) {
 		if b, err := os.ReadFile(filepath.Join(c.Lake, key)); err != nil || !bytes.Contains(b, []byte(`"phrases"`)) {
 			t.Errorf("discover: %v: %v: %.200s", a, err, b)
 		}
+	}
+}
+
+// alerts lets many be unhappy for weeks: whoever is on call is told once, though
+// the schedule fires twice on that day and on the next.
+func (c *cloud) alerts(day time.Time) {
+	t := c.t
+	cfg := standin.Config(t, standin.Moto(t).Endpoint)
+	inbox, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(c.Name + "-on-call")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sns.NewFromConfig(cfg).Subscribe(t.Context(), &sns.SubscribeInput{
+		TopicArn: aws.String(c.Output("AlertTopic")), Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:123456789012:" + c.Name + "-on-call"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var body strings.Builder
+	for i := range 21 * 40 {
+		at := time.Now().UTC().AddDate(0, 0, -1-i/40)
+		fmt.Fprintf(&body, `{"table":"surveys","event_id":"bad-%d","occurred_at":%q,"response_id":"bad-%d","kind":"csat","score":1,"scale_min":1,"scale_max":5}`+"\n", i, at.Format(time.RFC3339), i)
+	}
+	c.record(body.String(), "")
+	c.Start()
+	c.until("they are processed", func() bool { return c.deliveries() == 0 })
+	c.Stop()
+	for range 2 {
+		// From after compaction to before the canary's next time.
+		fired := c.fires(day.Add(6*time.Hour+time.Minute), day.Add(7*time.Hour))
+		if len(fired["alert"]) != 2 || len(fired) != 1 {
+			t.Errorf("alert was started so: %v", fired)
+		}
+		day = day.AddDate(0, 0, 1)
+	}
+	told := 0
+	for {
+		got, err := sqs.NewFromConfig(cfg).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: inbox.QueueUrl, VisibilityTimeout: 600})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Messages) == 0 {
+			break
+		}
+		told++
+		if !strings.Contains(*got.Messages[0].Body, "CSAT is below 80%") {
+			t.Errorf("told: %s", *got.Messages[0].Body)
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
 	}
 }
 
