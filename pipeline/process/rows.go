@@ -36,6 +36,9 @@ func (p *Processor) common(e *record.Envelope, seq int32, r *record.Record) (rec
 		Plan: p.label(r.Plan), Locale: p.label(r.Locale), Country: p.label(r.Country),
 		Platform: p.label(r.Platform), AppVersion: p.version(r.AppVersion), Product: p.label(r.Product),
 	}
+	if e.Source == record.SmokeSource {
+		return row, nil // excluded for itself: it says nothing of anybody
+	}
 	linked := row.UserKey != "" && (row.EmailKey != "" || row.AnonymousKey != "")
 	if !linked && !row.Excluded {
 		return row, nil

@@ -75,7 +75,7 @@ func (m *mixed) row(id string, at time.Time) record.Row {
 	m.n++
 	who := m.r.IntN(12)
 	r := record.Row{
-		EventID: fmt.Sprintf("%s%d", id, m.n), Source: m.pick("app", "desk"), OccurredAt: at.UnixMicro(), ReceivedAt: at.Add(time.Second).UnixMicro(),
+		EventID: fmt.Sprintf("%s%d", id, m.n), Source: m.pick("app", "desk", "app", "desk", record.SmokeSource), OccurredAt: at.UnixMicro(), ReceivedAt: at.Add(time.Second).UnixMicro(),
 		TimeAdjusted: m.r.IntN(8) == 0, DeliveryID: m.batch + fmt.Sprint(m.r.IntN(9)), DeliverySeq: int32(m.n),
 		Plan: m.pick("", "free", "pro"), Country: m.pick("", "DE", "US"), Platform: m.pick("web", "ios"), Locale: m.pick("", "de"), Product: m.pick("", "cloud"), AppVersion: m.pick("1.0", "2.0"),
 	}
@@ -88,8 +88,9 @@ func (m *mixed) row(id string, at time.Time) record.Row {
 	if m.r.IntN(2) > 0 {
 		r.AnonymousKey = fmt.Sprint("a", who)
 	}
-	r.Excluded = who == 3 && m.r.IntN(3) == 0
-	if r.Excluded || r.UserKey != "" && r.EmailKey+r.AnonymousKey != "" {
+	smoke := r.Source == record.SmokeSource // excluded for itself, not its person
+	r.Excluded = who == 3 && m.r.IntN(3) == 0 || smoke
+	if !smoke && (r.Excluded || r.UserKey != "" && r.EmailKey+r.AnonymousKey != "") {
 		add(m.links, at, record.LinkRow{UserKey: r.UserKey, EmailKey: r.EmailKey, AnonymousKey: r.AnonymousKey, OccurredAt: r.OccurredAt, EventID: r.EventID, Source: r.Source, Excluded: r.Excluded})
 	}
 	add(m.receipts, at, record.ReceiptRow{DeliveryID: r.DeliveryID, Item: r.DeliverySeq, Source: r.Source, Table: "events", ReceivedAt: r.ReceivedAt, Outcome: m.pick("record", "record", "rejected", "ignored"), EventKey: int64(m.r.IntN(200))})

@@ -36,7 +36,7 @@ func delivery(t *testing.T, id, source, person string) env.Message {
 
 // TestSmokeCountsNowhere: deliveries of the smoke test are rows of the lake and
 // lines of the ledger, and no metric counts them, on a machine that has no such
-// source, whoever they are of.
+// source. Whom they name counts as before.
 func TestSmokeCountsNowhere(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "upshot.yaml")
@@ -64,7 +64,7 @@ func TestSmokeCountsNowhere(t *testing.T) {
 	}
 	o := p.Batch(t.Context(), []env.Message{
 		delivery(t, "1", "app", "u1"), delivery(t, "2", "app", "u2"), delivery(t, "3", "app", "colleague"),
-		delivery(t, "4", record.SmokeSource, "upshot-smoke"), delivery(t, "5", record.SmokeSource, "u5"), delivery(t, "6", record.SmokeSource, ""),
+		delivery(t, "4", record.SmokeSource, "upshot-smoke"), delivery(t, "5", record.SmokeSource, "u5"), delivery(t, "6", record.SmokeSource, "u1"),
 	})
 	if o.Err != nil || len(o.Failed) > 0 || o.Records+o.Rejected != 6 {
 		t.Fatalf("%+v", o)
