@@ -74,7 +74,8 @@ func TestOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = log.Close() }()
-			environ := append(standin.Environ(), "TEST_NEEDS="+c.needs, "UPSHOT_CONFIG="+file)
+			// GOCOVERDIR: a binary that counts coverage complains on its log without it.
+			environ := append(standin.Environ(), "TEST_NEEDS="+c.needs, "UPSHOT_CONFIG="+file, "GOCOVERDIR="+t.TempDir())
 			if strings.Contains(strings.Join(c.env, " "), "UPSHOT_SECRETS=ssm") {
 				environ = append(environ, standin.Environ(standin.Moto(t).Endpoint)...)
 			}
