@@ -14,17 +14,23 @@ import (
 // result is the endpoint to use instead. It ends with the test.
 func Front(t testing.TB, e Endpoint, f func(w http.ResponseWriter, r *http.Request, next http.Handler)) Endpoint {
 	t.Helper()
-	target, err := url.Parse(e.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	next := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-		p.SetURL(target)
-		p.Out.Host = p.In.Host // it is part of what was signed
-	}}
+	next := Proxy(t, e.URL)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f(w, r, next) }))
 	t.Cleanup(srv.Close)
 	return Endpoint{Service: e.Service, URL: srv.URL}
+}
+
+// Proxy passes requests on to a server as they are.
+func Proxy(t testing.TB, to string) http.Handler {
+	t.Helper()
+	target, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+		p.SetURL(target)
+		p.Out.Host = p.In.Host // it is part of what was signed
+	}}
 }
 
 // S3Error answers as S3 does when it refuses a request, after its body, so

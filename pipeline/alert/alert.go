@@ -82,8 +82,8 @@ func Check(ctx context.Context, metrics []*metric.Metric, ask Ask, tz string, no
 			continue
 		}
 		s := State{Metric: m, TZ: tz}
-		to := start(now.In(loc), m.Alert.Grain)
-		from := add(to, m.Alert.Grain, -m.Alert.Periods-lookBack)
+		to := metric.PeriodStart(now.In(loc), m.Alert.Grain)
+		from := metric.AddPeriods(to, m.Alert.Grain, -m.Alert.Periods-lookBack)
 		rows, err := ask(ctx, m.Name, metric.Params{From: iso(from), To: iso(to), TZ: tz, Grain: m.Alert.Grain})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("the rule of %s: %w", m.Name, err))
@@ -103,9 +103,9 @@ func judge(m *metric.Metric, rows []metric.Row, from, to time.Time) []Period {
 		by[r.Period] = r
 	}
 	var out []Period
-	for d := from; d.Before(to); d = add(d, m.Alert.Grain, 1) {
+	for d := from; d.Before(to); d = metric.AddPeriods(d, m.Alert.Grain, 1) {
 		r, ok := by[iso(d)]
-		p := Period{First: iso(d), Next: iso(add(d, m.Alert.Grain, 1)), N: r.N, Value: r.Value, Low: r.Low, High: r.High}
+		p := Period{First: iso(d), Next: iso(metric.AddPeriods(d, m.Alert.Grain, 1)), N: r.N, Value: r.Value, Low: r.Low, High: r.High}
 		switch {
 		case !ok:
 			p.Missing = "nothing happened"

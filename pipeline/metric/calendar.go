@@ -93,16 +93,38 @@ func (c *calendar) add(date time.Time) {
 // bounds are the first date of the period that holds date, and of the next.
 func (c *calendar) bounds(date time.Time) (first, next time.Time) {
 	switch c.grain {
-	case "day":
-		return date, date.AddDate(0, 0, 1)
-	case "week":
-		first = date.AddDate(0, 0, -(int(date.Weekday())+6)%7)
-		return first, first.AddDate(0, 0, 7)
-	case "month":
-		first = date.AddDate(0, 0, 1-date.Day())
-		return first, first.AddDate(0, 1, 0)
+	case "day", "week", "month":
+		first = PeriodStart(date, c.grain)
+		return first, AddPeriods(first, c.grain, 1)
 	default:
 		return c.from, c.to
+	}
+}
+
+// PeriodStart is the first date of the period of grain ("day", "week" from
+// Monday, "month") that holds the date that t's clock shows. Dates are kept as
+// midnight in UTC, so that adding days never meets a clock change.
+func PeriodStart(t time.Time, grain string) time.Time {
+	d := dateOf(t)
+	switch grain {
+	case "week":
+		return d.AddDate(0, 0, -(int(d.Weekday())+6)%7)
+	case "month":
+		return d.AddDate(0, 0, 1-d.Day())
+	default:
+		return d
+	}
+}
+
+// AddPeriods moves the first date of a period by n periods.
+func AddPeriods(d time.Time, grain string, n int) time.Time {
+	switch grain {
+	case "week":
+		return d.AddDate(0, 0, 7*n)
+	case "month":
+		return d.AddDate(0, n, 0)
+	default:
+		return d.AddDate(0, 0, n)
 	}
 }
 

@@ -126,7 +126,7 @@ func FuzzAlert(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.ContainsAny(text, "\r\n") || strings.TrimSpace(text) == "" {
-			t.Skip()
+			t.Skip() // no value of one line
 		}
 		file := strings.Replace(fmt.Sprintf(ruled, text), "unit: ratio", "unit: mean", 1)
 		m, err := parse("m.sql", file)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"upshot.dev/upshot/pipeline/fault"
+	"upshot.dev/upshot/pipeline/metric"
 )
 
 // The lengths of the histories: how far the comparisons look back, and how many
@@ -43,28 +44,10 @@ func date(t time.Time) time.Time {
 }
 
 // start is the first date of the period that holds d.
-func (c calendar) start(d time.Time) time.Time {
-	switch c.grain {
-	case "week":
-		return d.AddDate(0, 0, -((int(d.Weekday()) + 6) % 7))
-	case "month":
-		return d.AddDate(0, 0, 1-d.Day())
-	default:
-		return d
-	}
-}
+func (c calendar) start(d time.Time) time.Time { return metric.PeriodStart(d, c.grain) }
 
 // add moves the first date of a period by n periods.
-func (c calendar) add(d time.Time, n int) time.Time {
-	switch c.grain {
-	case "week":
-		return d.AddDate(0, 0, 7*n)
-	case "month":
-		return d.AddDate(0, n, 0)
-	default:
-		return d.AddDate(0, 0, n)
-	}
-}
+func (c calendar) add(d time.Time, n int) time.Time { return metric.AddPeriods(d, c.grain, n) }
 
 // instant is the moment at which the local date d begins. Where a clock change
 // skips midnight, that is the first moment of the day.

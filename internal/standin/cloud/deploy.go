@@ -90,11 +90,7 @@ func Up(t testing.TB, o Options) *Deployment {
 		standin.Endpoint{Service: "CodeDeploy", URL: d.Serve(http.HandlerFunc(d.codeDeploy))})
 	backends := map[string]http.Handler{"athena": d.Athena, "lambda": d.Host.APIs(), "codedeploy": d.Host.APIs()}
 	for service, at := range map[string]string{"s3": store.URL, "sqs": queues.URL, "ses": mail.URL, "": moto.URL} {
-		p, err := proxy(at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		backends[service] = p
+		backends[service] = standin.Proxy(t, at)
 	}
 	for name, f := range d.functions {
 		d.function(name, f, backends)
@@ -197,7 +193,7 @@ func (d *Deployment) function(name string, f template.Function, backends map[str
 		g.onQuery = func() { d.queried(g) }
 	}
 	d.implied(g, f)
-	d.environ[name] = d.Environ(name, f.Env)
+	d.environ[name] = d.environment(name, f.Env)
 	d.versions[name] = 0
 	d.publish(name, filepath.Join(d.o.Binaries, name, "bootstrap"), time.Now().AddDate(0, 0, -1)) // before any roll-out
 	if f.Alias == nil {
@@ -208,9 +204,9 @@ func (d *Deployment) function(name string, f template.Function, backends map[str
 	d.Host.Alias(f.Ref, fmt.Sprintf("%s:%d", f.Ref, d.versions[name]))
 }
 
-// Environ is an environment of the template as a process needs it: with the
+// environment is an environment of the template as a process needs it: with the
 // address of the function's gate, and what queues are called here.
-func (d *Deployment) Environ(name string, declared map[string]string) []string {
+func (d *Deployment) environment(name string, declared map[string]string) []string {
 	out := standin.Environ(standin.Endpoint{URL: d.Serve(d.gates[name])})
 	for k, v := range declared {
 		if url := d.urls[v]; url != "" {

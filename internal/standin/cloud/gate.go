@@ -2,9 +2,8 @@ package cloud
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -116,7 +115,7 @@ func (g *gate) unused() []string {
 	var out []string
 	for _, s := range g.statements {
 		for _, a := range s.Actions {
-			if s.Effect == "Allow" && !slices.ContainsFunc(keys(g.used), func(u string) bool {
+			if s.Effect == "Allow" && !slices.ContainsFunc(slices.Collect(maps.Keys(g.used)), func(u string) bool {
 				sid, action, _ := strings.Cut(u, " ")
 				return sid == s.Sid && template.Matches(a, action)
 			}) {
@@ -125,24 +124,4 @@ func (g *gate) unused() []string {
 		}
 	}
 	return out
-}
-
-func keys(m map[string]bool) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	return out
-}
-
-// proxy passes requests on as they are: the host is part of what was signed.
-func proxy(to string) (http.Handler, error) {
-	target, err := url.Parse(to)
-	if err != nil {
-		return nil, err
-	}
-	return &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-		p.SetURL(target)
-		p.Out.Host = p.In.Host
-	}}, nil
 }
